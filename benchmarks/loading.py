@@ -64,9 +64,10 @@ def loaders(folder: Path) -> Iterator[tuple[str, Any, Any]]:
             torch.utils.data.DataLoader(theirs, batch_size=64, shuffle=True),
         )
 
-    def theirs(cls: Any, data: Any, targets: Any, transform: Callable) -> Any:
+    def made_of(cls: Any, data: Any, targets: Any, transform: Callable) -> Any:
         made = object.__new__(cls)
         made.data, made.targets, made.transform, made.target_transform = data, targets, transform, None
+        made.transforms = None
         return made
 
     def prepared(t: Any, *before: Any, n: int = 3) -> Any:
@@ -78,11 +79,11 @@ def loaders(folder: Path) -> Iterator[tuple[str, Any, Any]]:
     torchvision = reference()
     tv, tt = torchvision.datasets, torchvision.transforms
     images, labels = rng.integers(0, 256, (2048, 28, 28), np.uint8), rng.integers(0, 10, 2048)
-    mnist = theirs(tv.MNIST, torch.from_numpy(images), torch.from_numpy(labels), prepared(tt, n=1))
+    mnist = made_of(tv.MNIST, torch.from_numpy(images), torch.from_numpy(labels), prepared(tt, n=1))
     yield "MNIST", *pair(datasets.ImageDataset(images, labels, prepared(transforms, n=1)), mnist)
     images = rng.integers(0, 256, (2048, 32, 32, 3), np.uint8)
-    cifar = theirs(tv.CIFAR10, images, labels.tolist(), cropped(tt))
-    yield "CIFAR", *pair(datasets.ImageDataset(images, labels, cropped(transforms)), cifar)
+    cifar = made_of(tv.CIFAR10, images, labels.tolist(), cropped(tt))
+    yield "CIFAR", *pair(made_of(datasets.CIFAR10, images, labels.tolist(), cropped(transforms)), cifar)
     for i in range(64):
         place = folder / str(i % 2)
         place.mkdir(exist_ok=True)

@@ -178,14 +178,14 @@ def placed(x: Tensor, where: tuple) -> Tensor:
     else:
         t._k = k.strided
         t._strides = strides
-    if mode.grad:  # as in ``_remember``, without a call
+    if mode.grad:  # as in ``keep_view``, without a call
         views = storage.views
         if views is None:
             storage.views = [ref(t)]
         elif len(views) < 64:
             views.append(ref(t))
         else:
-            _remember(storage, t)
+            keep_view(storage, t)
     return t
 
 
@@ -222,7 +222,7 @@ def side_by_side(x: Tensor, shape: Size, strides: tuple | None, n: int, starts: 
             storage.views = [*map(ref, made)]
         else:
             before = len(views)
-            if before > 63 and (before + len(made)).bit_length() > before.bit_length():  # as in ``_remember``
+            if before > 63 and (before + len(made)).bit_length() > before.bit_length():  # as in ``keep_view``
                 views[:] = [r for r in views if r() is not None]
             views.extend(map(ref, made))
     return tuple(made)
@@ -236,7 +236,7 @@ def flat_array(x: Any) -> np.ndarray | None:
     return x._buf if k.contiguous and k.device is CPU and not k.dtype.is_half else None
 
 
-def _remember(storage: Storage, t: Tensor) -> None:
+def keep_view(storage: Storage, t: Tensor) -> None:
     """Keep track of a view that may take part in a graph: an in-place write must find it."""
     views = storage.views
     if views is None:
@@ -264,14 +264,14 @@ def reshaped(x: Tensor, shape: Size) -> Tensor:
         t._offset = x._offset
     base = x._base
     t._base = x if base is None else base
-    if mode.grad:  # as in ``_remember``, without a call
+    if mode.grad:  # as in ``keep_view``, without a call
         views = storage.views
         if views is None:
             storage.views = [ref(t)]
         elif len(views) < 64:
             views.append(ref(t))
         else:
-            _remember(storage, t)
+            keep_view(storage, t)
     return t
 
 
@@ -292,7 +292,11 @@ def alias(x: Tensor) -> Tensor:
         x._storage = t._storage = storage = new(Storage)
         storage.data = x._buf
     else:
-        t._storage, t._strides, t._offset = x._storage, x._strides, x._offset
+        t._storage = x._storage
+        if x._strides is not None:
+            t._strides = x._strides
+        if x._offset:
+            t._offset = x._offset
     return t
 
 

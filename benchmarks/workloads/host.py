@@ -16,6 +16,7 @@ def _host(name: str, make: Callable) -> None:
 
 _FLOATS = values(1000).tolist()
 _ROWS = values(30, 30).tolist()
+_ARRAY = values(64)
 _host("tensor(3 numbers)", lambda fw: lambda: fw.T.tensor([1.0, 2.0, 3.0]))
 _host("tensor(1000 numbers)", lambda fw: lambda: fw.T.tensor(_FLOATS))
 _host("tensor(30 lists)", lambda fw: lambda: fw.T.tensor(_ROWS))
@@ -42,6 +43,39 @@ _host("for row in x", _of(64, 64)(lambda fw, x: list(x)))
 _host("tolist 10", _of(10)(lambda fw, x: x.tolist()))
 _host("tolist 64x64", _of(64, 64)(lambda fw, x: x.tolist()))
 _host("numpy", _of(64, 64)(lambda fw, x: x.numpy()))
+_host("numpy of a new view", _of(64, 64)(lambda fw, x: x[3].numpy()))
+_host("from_numpy", lambda fw: lambda: fw.T.from_numpy(_ARRAY))
+_host("as_tensor of an array", lambda fw: lambda: fw.T.as_tensor(_ARRAY))
+_host("float(x)", _of()(lambda fw, x: float(x)))
+_host("item", _of()(lambda fw, x: x.item()))
+_host("clone", _of(64)(lambda fw, x: x.clone()))
+_host("detach", _of(64)(lambda fw, x: x.detach()))
+_host("cat 2", _of(64)(lambda fw, x: fw.T.cat([x, x])))
+_host("zeros_like", _of(64)(lambda fw, x: fw.T.zeros_like(x)))
+_host("ones_like", _of(64)(lambda fw, x: fw.T.ones_like(x)))
+_host("x.shape, x.size(0), len(x)", _of(64, 3)(lambda fw, x: (*x.shape, x.size(0), len(x), x.dim())))
+for _name in ("zeros", "ones"):
+    _host(f"{_name}(64)", lambda fw, name=_name: lambda: getattr(fw.T, name)(64))
+    _host(f"{_name}((8, 8))", lambda fw, name=_name: lambda: getattr(fw.T, name)((8, 8)))
+_host("full((8, 8), 0.5)", lambda fw: lambda: fw.T.full((8, 8), 0.5))
+_host("arange(64)", lambda fw: lambda: fw.T.arange(64))
+
+
+def _drawn(draw: Callable) -> Callable:
+    """A workload of results whose values differ."""
+
+    def make(fw: SimpleNamespace) -> tuple[Callable, Callable]:
+        return lambda: draw(fw.T), lambda: list(draw(fw.T).shape)
+
+    return make
+
+
+_host("empty(64)", _drawn(lambda T: T.empty(64)))
+_host("empty(8, 8)", _drawn(lambda T: T.empty(8, 8)))
+_host("rand(64)", _drawn(lambda T: T.rand(64)))
+_host("randn(8, 8)", _drawn(lambda T: T.randn(8, 8)))
+_host("randint(0, 10, (64,))", _drawn(lambda T: T.randint(0, 10, (64,))))
+_host("randperm(64)", _drawn(lambda T: T.randperm(64)))
 _host("x * 2 + 1", _of(10)(lambda fw, x: x * 2 + 1))
 _host("1 - x / 255", _of(3, 32, 32)(lambda fw, x: 1 - x / 255))
 _host("mean().item()", _of(1000)(lambda fw, x: x.mean().item()))

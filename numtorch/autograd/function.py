@@ -505,7 +505,7 @@ def _guarded(y: _tensor.Tensor, args: tuple, edge: Any, node: FunctionNode) -> _
         root = source if source._base is None else source._base
         t._base = between = _tensor.alias(y)
         between._edge, between._guard, between._base = node, GUARD, root if root._guard is None else root._base
-        _tensor._remember(_tensor.shared_storage(y), t)
+        _tensor.keep_view(_tensor.shared_storage(y), t)
     return t
 
 

@@ -176,6 +176,7 @@ class Plan:
         params: the parameters as the op's rule left them.
         again: the call begun anew, ``again(*arguments)``, for arguments whose tensors the op's rule changes.
         loop: what was planned; None for launchers and bodies.
+        fill: of a loop that only writes, the machine code, ``fill(result's buffer, *numbers, *seeds)``; else None.
         sources: where each operand of the loop stands among the arguments, and whether it is read as it lies.
     """
 
@@ -186,6 +187,7 @@ class Plan:
         "entry",
         "every",
         "failed",
+        "fill",
         "kind",
         "loop",
         "make",
@@ -199,6 +201,7 @@ class Plan:
     def __init__(self, run: Any, params: tuple = (), loop: Loop | None = None):
         self.run, self.params, self.loop = run, params, loop
         self.entry: Any = None
+        self.fill: Any = None
         self.make: Any = None
         self.shape: Any = None
         self.kind: Any = None
@@ -377,6 +380,8 @@ def plan(
         made.make, made.shape, made.kind, _ = maker
         made.entry, made.before, made.after = entry, (None,) * at, (None,) * (len(outs) - at - 1)
         made.numbers, made.failed, made.every = loop.numbers, loop.failed, places != required
+    elif alone and where is CPU and not (read or nested or several or changed or carried or timing.active):
+        made.fill, made.numbers, (made.make, made.shape, made.kind, _) = entry, loop.numbers, makers[0]  # type: ignore[misc]
     return made
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numtorch.dtype as dtypes
 from numtorch import engine, notices
 from numtorch._sparse import SparseTensor
-from numtorch._tensor import Tensor, as_ndarray, make
+from numtorch._tensor import Tensor, as_ndarray, make, new
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, flag, integer, strided
 from numtorch.autograd.batched import Batched, batched
@@ -22,6 +22,7 @@ from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops.movement.arguments import SEQUENCES, shape_args
+from numtorch.ops.plain import FEW, PLAIN_KINDS, plain, plain_like
 from numtorch.storage import Size, Storage, is_contiguous, kind
 
 
@@ -93,10 +94,20 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    k, flags = _PLAIN_KINDS.get(ndarray.dtype), ndarray.flags
+    k, flags = PLAIN_KINDS.get(ndarray.dtype), ndarray.flags
     if k is not None and flags.c_contiguous and flags.writeable:  # nearly every array
-        t = make(ndarray.reshape(-1), ndarray.shape, k)
-        t._storage = Storage(t._buf)
+        t = new(Tensor)
+        given = ndarray.shape
+        shape = _known_sizes.get(given)
+        if shape is None:
+            shape = Size(given)
+            if len(_known_sizes) < 4096:
+                _known_sizes[given] = shape
+        t.shape = shape
+        t._k = k
+        t._buf = buf = ndarray.reshape(-1)
+        t._storage = storage = new(Storage)  # a constructor would cost as much as the rest
+        storage.data = buf
         return t
     if not ndarray.dtype.isnative:
         raise ValueError(
@@ -106,8 +117,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return from_ndarray(ndarray if ndarray.flags.writeable else _writable(ndarray))
 
 
-_PLAIN_KINDS = {d.storage: kind(d, CPU) for d in dtypes.ALL if not d.is_half}
-_FEW = 1 << 12  # elements that NumPy allocates and clears at once; more of them start on a cache line
+_known_sizes: dict[tuple, Size] = {}  # of arrays: to make one costs more than to find it
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
@@ -195,7 +205,7 @@ def _of_numbers(data: Any) -> Tensor | None:
     """A tensor of a number or of a list of a few numbers of one type, or of single elements; None of anything else."""
     cls = data.__class__
     shape: tuple[int, ...] = ()
-    if cls is list and 0 < len(data) <= _FEW:
+    if cls is list and 0 < len(data) <= _SHORT:
         kinds = set(map(type, data))
         if len(kinds) != 1:
             return None
@@ -223,13 +233,13 @@ def _of_numbers(data: Any) -> Tensor | None:
     else:
         d = dtypes.bool
     if shape:
-        return make(np.array(data, d.storage), shape, _PLAIN_KINDS[d.storage])
+        return make(np.array(data, d.storage), shape, PLAIN_KINDS[d.storage])
     buf = np.empty(1, d.storage)
     buf[0] = data
-    return make(buf, (), _PLAIN_KINDS[d.storage])
+    return make(buf, (), PLAIN_KINDS[d.storage])
 
 
-_FEW = 256  # numbers that are looked at one by one in less time than an array takes to be checked
+_SHORT = 256  # numbers that are looked at one by one in less time than an array takes to be checked
 _WIDEST = 1 << 62
 _ARRAYS = np.ndarray, np.generic
 
@@ -325,7 +335,10 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     if isinstance(data, Tensor):
         return movement.to(data, device, dtype)
     if isinstance(data, np.ndarray):
-        return movement.to(from_numpy(data), as_device(device), dtype)
+        t = from_numpy(data)
+        if dtype is None and device is None and DEFAULT.device is CPU:
+            return t
+        return movement.to(t, as_device(device), dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -431,6 +444,10 @@ def empty(
     >>> torch.empty(2, 3).shape
     torch.Size([2, 3])
     """
+    if size is dtype is device is layout is out is None and requires_grad is False:
+        t = plain(args)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "empty")
     if out is not None:
@@ -455,8 +472,8 @@ def _filled(shape: Size, value: Any, dtype: DType | None, device: Any, requires_
     d, where = _options(dtype, device)
     if value.__class__ is int and not value and where is CPU and not d.is_half:
         n = prod(shape)
-        if n <= _FEW:
-            t = make(np.zeros(n, d.storage), shape, _PLAIN_KINDS[d.storage])
+        if n <= FEW:
+            t = make(np.zeros(n, d.storage), shape, PLAIN_KINDS[d.storage])
             return t if requires_grad is False else finish(t, requires_grad)
     t = _empty(shape, d, where)
     if where.type == "cpu" and not d.is_half:
@@ -514,6 +531,10 @@ def full(
     tensor([[7, 7, 7],
             [7, 7, 7]])
     """
+    if fill_value.__class__ is float and dtype is device is layout is out is None and requires_grad is False:
+        t = plain((size,), fill_value) if size.__class__ in SEQUENCES and abs(fill_value) <= 3e38 else None
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "full")
     if out is not None:
@@ -554,6 +575,10 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if size is dtype is device is layout is out is None and requires_grad is False:
+        t = plain(args, 0)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "zeros")
     if out is not None:
@@ -594,6 +619,10 @@ def ones(
     >>> torch.ones(3, dtype=torch.int64)
     tensor([1, 1, 1])
     """
+    if size is dtype is device is layout is out is None and requires_grad is False:
+        t = plain(args, 1)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "ones")
     if out is not None:
@@ -632,6 +661,10 @@ def empty_like(
     >>> torch.empty_like(torch.zeros(2, 3)).shape
     torch.Size([2, 3])
     """
+    if dtype is device is layout is None and requires_grad is False:
+        t = plain_like(input)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "empty_like")
     d, where = _options(dtype, device, input)
@@ -714,6 +747,10 @@ def zeros_like(
     >>> torch.zeros_like(torch.tensor([1, 2, 3]))
     tensor([0, 0, 0])
     """
+    if dtype is device is layout is None and requires_grad is False:
+        t = plain_like(input, 0)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "zeros_like")
     if input.__class__ is SparseTensor:
@@ -752,6 +789,10 @@ def ones_like(
     >>> torch.ones_like(torch.tensor([1.5, 2.5]))
     tensor([1., 1.])
     """
+    if dtype is device is layout is None and requires_grad is False:
+        t = plain_like(input, 1)
+        if t is not None:
+            return t
     if layout is not None:
         strided(layout, "ones_like")
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)

@@ -19,7 +19,7 @@ from numtorch._tensor import Tensor, empty, fresh
 from numtorch.arguments import flag, integer, integers, only_real, strided
 from numtorch.autograd import batched
 from numtorch.autograd.inplace import recorded, single
-from numtorch.device import as_device
+from numtorch.device import CPU, as_device
 from numtorch.dispatch.cost import called, nbytes, numel
 from numtorch.dispatch.loops import Loop, like
 from numtorch.dispatch.op import op
@@ -31,6 +31,7 @@ from numtorch.grad_mode import mode
 from numtorch.kernels.math import bf16_to_float, float_to_bf16
 from numtorch.ops import movement, random_cpu, random_cuda
 from numtorch.ops.creation import size_of
+from numtorch.ops.drawing import MANY, again, few_in_order, few_integers, known, remember
 from numtorch.ops.generator import Generator, default_generator
 from numtorch.storage import Size
 
@@ -147,10 +148,17 @@ def _draw(
     y = empty(Size(shape), dtypes.float32 if d.is_half else d, as_device(device))
     if n := y.shape.numel():
         draw = (generator or default_generator).take(n)
-        if distribution == "uniform":
-            y = uniform_like(y, *draw, first, second, d if d.is_half else None)
-        else:
-            y = normal_like(y, *draw, first, second)
+        like: Any = uniform_like if distribution == "uniform" else normal_like
+        params = (first, second, d if d.is_half else None) if distribution == "uniform" else (first, second)
+        x, y = y, like(y, *draw, *params)
+        if (
+            (first, second) == (0.0, 1.0)
+            and d is y._k.dtype
+            and y._k.device is CPU
+            and n < MANY
+            and not known(distribution, x.shape)
+        ):
+            remember(distribution, like.op.planned((x,), (*draw, *params)), n, () if like is uniform_like else params)
     if y._k.dtype is not d:
         y = y.to(d)
     if (
@@ -196,6 +204,10 @@ def rand(
     >>> x.shape, bool(((x >= 0) & (x < 1)).all())
     (torch.Size([2, 3]), True)
     """
+    if size is layout is out is dtype is device is None and requires_grad is False:
+        y = again(args, "uniform", generator)
+        if y is not None:
+            return y
     if layout is not None:
         strided(layout, "rand")
     if out is not None:
@@ -246,6 +258,10 @@ def randn(
     >>> torch.randn(2, 3).shape
     torch.Size([2, 3])
     """
+    if size is layout is out is dtype is device is None and requires_grad is False:
+        y = again(args, "normal", generator)
+        if y is not None:
+            return y
     if layout is not None:
         strided(layout, "randn")
     if out is not None:
@@ -266,6 +282,11 @@ def randn(
 def _like(x: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
     """A type and a device: as told, else those of ``x``."""
     return x.dtype if dtype is None else dtype, x.device if device is None else device
+
+
+def _usual(x: Any) -> bool:
+    """Whether a tensor is what factories make by default."""
+    return x.__class__ is Tensor and x._k.device is CPU and x._k.dtype is dtypes.get_default_dtype()
 
 
 @exported("torch")
@@ -299,6 +320,10 @@ def rand_like(
     """
     if layout is not None:
         strided(layout, "rand_like")
+    if dtype is device is None and requires_grad is False and _usual(input):
+        y = again((input.shape,), "uniform", None)
+        if y is not None:
+            return y
     return _draw(input.shape, "uniform", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
@@ -333,6 +358,10 @@ def randn_like(
     """
     if layout is not None:
         strided(layout, "randn_like")
+    if dtype is device is None and requires_grad is False and _usual(input):
+        y = again((input.shape,), "normal", None)
+        if y is not None:
+            return y
     return _draw(input.shape, "normal", 0.0, 1.0, *_like(input, dtype, device), None, requires_grad)
 
 
@@ -431,6 +460,10 @@ def randint(
     >>> torch.randint(3, 4, (2,)), torch.randint(5, (2, 3)).shape
     (tensor([3, 3]), torch.Size([2, 3]))
     """
+    if layout is out is dtype is device is None and requires_grad is False:
+        y = few_integers(low, high, size, generator)
+        if y is not None:
+            return y
     if layout is not None:
         strided(layout, "randint")
     if out is not None:
@@ -544,6 +577,10 @@ def randperm(
     >>> torch.randperm(4).sort().values
     tensor([0, 1, 2, 3])
     """
+    if layout is out is dtype is device is None:
+        y = few_in_order(n, generator)
+        if y is not None:
+            return y
     if layout is not None:
         strided(layout, "randperm")
     if out is not None:
@@ -561,11 +598,11 @@ def randperm(
         raise RuntimeError(
             f"randperm: n cannot be greater than {most + 1} for {d.name}, which does not hold all the numbers below {n}"
         )
-    if n >> 28:
-        empty((n,), dtypes.int64, as_device("cpu"))  # says so where memory does not suffice
+    y = empty((n,), dtypes.int64, CPU)
     seed_, at = (generator or default_generator).take(n)
-    order = np.random.Generator(np.random.Philox(key=seed_, counter=at)).permutation(n).astype(np.int64)
-    return ops.creation.from_ndarray(order).to(as_device(device), d)
+    random_cpu.fill_permutation(y._buf, seed_, at)
+    where = as_device(device)
+    return y if d is dtypes.int64 and where is CPU else y.to(where, d)
 
 
 def _permutations(n: int, generator: Generator | None, dtype: Any, device: Any) -> Tensor:

@@ -67,10 +67,12 @@ def fill_normal64(out, seed, at, mean, std):
 
 @jit
 def fill_integers(out, seed, at, low, span):
-    """out[i] = low + 64 random bits modulo span"""
+    """out[i] = low + 64 random bits modulo span: of random words 2 * (at + i) and the next, which are of one block"""
     for i in range(out.size):
-        high = np.int64(random_bits(seed, 2 * (at + i))) & np.int64(0x7FFFFFFF)
-        bits = (high << np.int64(32)) | np.int64(random_bits(seed, 2 * (at + i) + 1))
+        c0, c1, c2, c3 = random_block(seed, (at + i) >> 1)
+        odd = (at + i) & 1
+        high = np.int64(c2 if odd else c0) & np.int64(0x7FFFFFFF)
+        bits = (high << np.int64(32)) | np.int64(c3 if odd else c1)
         out[i] = low + bits % span
 
 
@@ -82,6 +84,23 @@ def fill_words(out, seed, at, low, span):
             random_bits(seed, 2 * (at + i) + 1)
         )
         out[i] = np.int64(np.uint64(low) + (bits % span if span else bits))
+
+
+@jit
+def fill_permutation(out, seed, at):
+    """out = 0 ... n - 1 in random order: from the last one on each changes places with one of those up to itself
+    (Fisher and Yates); a block of four random words is two positions of 53 bits"""
+    n = out.size
+    for i in range(n):
+        out[i] = i
+    for b in range(n // 2):
+        c0, c1, c2, c3 = random_block(seed, (at >> 1) + b)
+        for half in range(2):
+            high, low = (c2, c3) if half else (c0, c1)
+            i = n - 1 - 2 * b - half
+            u = np.float64(np.int64((high >> np.uint64(5)) << np.uint64(26) | (low >> np.uint64(6)))) * 2.0**-53
+            j = min(np.int64(u * (i + 1)), i)
+            out[i], out[j] = out[j], out[i]
 
 
 @jit

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 
 import numtorch as nt
 from numtorch.utils import data as D
+from numtorch.utils.data import shared, worker
 
 FORK = "fork" in multiprocessing.get_all_start_methods()
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -188,6 +190,18 @@ def test_a_dead_worker_is_reported_with_its_signal():
     started = time.monotonic()
     with pytest.raises(RuntimeError, match=r"worker 1 \(pid \d+\) exited unexpectedly \(was killed by signal 9\)"):
         list(loader(Items(8, get)))
+    assert time.monotonic() - started < 5
+
+
+def test_a_worker_that_dies_out_of_turn_is_reported_at_once():
+    def get(i):
+        if i == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)
+
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"worker 1 \(pid \d+\) exited unexpectedly \(was killed by signal 9\)"):
+        list(loader(Items(2, get)))
     assert time.monotonic() - started < 5
 
 
@@ -381,3 +395,53 @@ def test_a_batch_that_requires_grad_stays_a_leaf():
 
     for x in loader(Items(2, get), batch_size=None):
         assert x.requires_grad and x.is_leaf and x.tolist() == [1.0, 2.0]
+
+
+def large(i):
+    return nt.full((300, 400), float(i)), np.full((2, 70000), i), i
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_large_arrays_come_in_shared_memory(available, monkeypatch):
+    """With the values, writable, and with nothing left behind; through the pipe where the system has no such memory."""
+    if available and not shared.AVAILABLE:
+        pytest.skip("the system has no anonymous files")
+    monkeypatch.setattr(shared, "AVAILABLE", available)
+    if not FORK:
+        pytest.skip("a worker that is spawned does not see the change")
+    batches = loader(Items(6, large), batch_size=2)
+    for i, (x, y, n) in enumerate(batches):
+        assert (
+            x.shape == (2, 300, 400)
+            and x[1, 5, 7] == 2 * i + 1
+            and y.dtype == nt.int64
+            and n.tolist() == [2 * i, 2 * i + 1]
+        )
+        x += 1  # the memory is its own
+        assert x.sum() == (4 * i + 3) * 120000
+    if available:
+        before, kept = open_files(), []
+        for x, *_ in loader(Items(6, large)):
+            kept.append(x)
+        assert open_files() == before  # however many batches a program keeps
+        assert [x[0, 299, 399].item() for x in kept] == [0, 1, 2, 3, 4, 5]
+        assert not [name for name in os.listdir("/dev/shm") if "numtorch" in name]
+
+
+@pytest.mark.skipif(not shared.AVAILABLE, reason="the system has no anonymous files")
+def test_a_batch_goes_through_the_pipe_where_no_file_can_be_made(monkeypatch):
+    def refuse(*args):
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    message = worker.encode(large(3))
+    assert message.fd == -1
+    here, there = multiprocessing.Pipe()
+    monkeypatch.undo()
+    threading.Thread(target=shared.send, args=(there, message), daemon=True).start()
+    x, y, n = shared.receive(here)
+    assert x[0, 0] == 3 and y[1, 69999] == 3 and n == 3

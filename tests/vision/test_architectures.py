@@ -7,9 +7,13 @@ import torchvision_reference
 import numtorch as nt
 from numtorch import downloads, hub
 from numtorch.vision import models
-from numtorch.vision.models import weights
+from numtorch.vision.models import builders, inception, regnet, weights
+from numtorch.vision.models.swin import PatchMergingV2, SwinTransformerBlockV2
 
-NAMES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v3_small", "mnasnet0_5", "densenet121", "efficientnet_b0")
+NAMES = (
+    "squeezenet1_0", "squeezenet1_1", "mobilenet_v3_small", "mnasnet0_5", "densenet121", "efficientnet_b0",
+    "shufflenet_v2_x0_5",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,6 +42,9 @@ SMALL = [
     ("DenseNet", {"growth_rate": 4, "block_config": (2, 2), "num_init_features": 8, "num_classes": 3}, 32),
     ("VisionTransformer", {"image_size": 16, "patch_size": 8, "num_layers": 2, "num_heads": 2, "hidden_dim": 8,
                            "mlp_dim": 16, "num_classes": 3}, 16),
+    ("ShuffleNetV2", {"stages_repeats": [1, 2, 1], "stages_out_channels": [4, 8, 8, 8, 16], "num_classes": 3}, 32),
+    ("SwinTransformer", {"patch_size": [2, 2], "embed_dim": 8, "depths": [2, 1], "num_heads": [2, 2],
+                         "window_size": [3, 3], "num_classes": 3}, 14),
 ]  # fmt: skip
 
 
@@ -61,6 +68,90 @@ def test_results_and_gradients_are_torchvisions(name, options, size):
     for (key, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         allowed = 1e-3 * (b.grad.abs().max().item() + 1e-6)
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), atol=allowed, err_msg=key)
+
+
+def test_regnets_and_swin_v2_give_torchvisions_results():
+    """Networks whose parts are classes, which stand elsewhere there."""
+    torchvision = torchvision_reference.torchvision()
+    import torch
+
+    numbers = {"depth": 3, "w_0": 8, "w_a": 8.0, "w_m": 2.0, "group_width": 4, "se_ratio": 0.25}
+    there, here = torchvision.models, {"num_classes": 3}
+    swin = {"patch_size": [2, 2], "embed_dim": 8, "depths": [2, 1], "num_heads": [2, 2], "window_size": [3, 3], **here}
+    pairs = [
+        (
+            models.RegNet(regnet.BlockParams.from_init_params(**numbers), stem_width=4, **here),
+            there.RegNet(there.regnet.BlockParams.from_init_params(**numbers), stem_width=4, **here),
+        ),
+        (
+            models.SwinTransformer(**swin, block=SwinTransformerBlockV2, downsample_layer=PatchMergingV2),
+            there.SwinTransformer(
+                **swin,
+                block=there.swin_transformer.SwinTransformerBlockV2,
+                downsample_layer=there.swin_transformer.PatchMergingV2,
+            ),
+        ),
+    ]
+    x = np.random.default_rng(0).standard_normal((2, 3, 20, 14)).astype(np.float32)
+    for ours, theirs in pairs:
+        state = {k: nt.from_numpy(v.numpy().copy()) for k, v in theirs.eval().state_dict().items()}
+        assert list(state) == list(ours.state_dict())
+        ours.eval().load_state_dict(state)
+        with torch.no_grad():
+            wanted = theirs(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(ours(nt.from_numpy(x)).detach().numpy(), wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_the_widths_of_regnets():
+    params = regnet.BlockParams.from_init_params(27, 48, 20.71, 2.65, 24, se_ratio=0.25)
+    assert (params.depths, params.widths, params.group_widths) == ([2, 6, 17, 2], [48, 120, 336, 888], [24] * 4)
+    with pytest.raises(ValueError, match="Invalid RegNet settings"):
+        regnet.BlockParams.from_init_params(4, 9, 1.0, 2.0, 8)
+
+
+def test_blocks_of_branches():
+    """What the blocks of GoogLeNet and Inception V3 make of channels and extents; of whole networks torchvision's test
+    is the parameters' names and shapes."""
+    x = nt.zeros(1, 8, 9, 9)
+    assert inception._Inception(8, 2, 3, 4, 5, 6, 7).eval()(x).shape == (1, 19, 9, 9)
+    for block, channels, extent in (
+        (inception._block_a(8, 32), 256, 9),
+        (inception._block_b(8), 488, 4),
+        (inception._block_d(8), 520, 4),
+    ):
+        assert block.eval()(x).shape == (1, channels, extent, extent)
+
+
+@pytest.mark.parametrize("name", ["GoogLeNet", "Inception3"])
+def test_networks_of_branches_have_torchvisions_parameters(name):
+    torchvision = torchvision_reference.torchvision()
+    import torch
+
+    options = {"num_classes": 3, "init_weights": False}
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, name)(**options).state_dict()
+    ours = getattr(models, name)(**options).state_dict()
+    assert [(k, tuple(v.shape)) for k, v in ours.items()] == [(k, tuple(v.shape)) for k, v in theirs.items()]
+
+
+def test_classifiers_of_inner_layers_are_left_out_after_loading(tmp_path):
+    class Small(nt.nn.Module):
+        def __init__(self, num_classes=2, aux_logits=True, init_weights=True, transform_input=False):
+            super().__init__()
+            self.aux_logits, self.transform_input = aux_logits, transform_input
+            self.aux1 = nt.nn.Linear(2, num_classes) if aux_logits else None
+            self.fc = nt.nn.Linear(2, num_classes)
+
+    loaded = {"transform_input": True, "aux_logits": False}
+    build = builders.builder("small_net", "A net", "none", Small, __name__, loaded=loaded, auxiliary=("aux1",))
+    try:
+        nt.save(Small(3).state_dict(), tmp_path / "net.safetensors")
+        net = build(weights=str(tmp_path / "net.safetensors"))
+        assert net.aux1 is None and not net.aux_logits and net.transform_input and net.fc.out_features == 3
+        assert build(weights=str(tmp_path / "net.safetensors"), aux_logits=True).aux1 is not None
+        assert build().aux1 is not None and not build().transform_input
+    finally:
+        del builders.BUILDERS["small_net"]
 
 
 def test_names():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 from functools import lru_cache
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import ops
-from numtorch._tensor import Tensor, empty, fresh, geometry, placed
+from numtorch._tensor import Tensor, empty, fresh, geometry, keep_view, new, placed, shared_storage
 from numtorch.arguments import flag
 from numtorch.autograd import batched
 from numtorch.autograd.inplace import one_history, protect, rebase, recorded, repeated, same_memory, single, wrote
@@ -26,7 +27,7 @@ from numtorch.ops.indexing.positions import LONG_OR_INT, check, launch
 from numtorch.ops.indexing.slices import index_fill, index_mask, put, put_along_extents, take_along_extents
 from numtorch.ops.movement import contiguous, expand_to, permute, reshape
 from numtorch.ops.movement.views import selected
-from numtorch.storage import Size, broadcast_shapes, contiguous_strides, tick, wrap_dim
+from numtorch.storage import UNSHARED, Size, broadcast_shapes, contiguous_strides, kind, tick, wrap_dim
 
 
 def _expand_key(x: Tensor, key: Any) -> list:
@@ -425,7 +426,27 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         if x._edge is None or not mode.grad:  # nothing is recorded
             shape, strides, n, step, size = _rows(x.shape, x._strides)
             if -size <= key < size:
-                return placed(x, (shape, strides, n, (key + size if key < 0 else key) * step))
+                if strides is not None:
+                    return placed(x, (shape, strides, n, (key + size if key < 0 else key) * step))
+                # As ``placed`` does, without a call: programs go through elements and rows one by one.
+                storage = x._storage
+                if storage is UNSHARED:
+                    storage = shared_storage(x)
+                t = new(Tensor)
+                t.shape = shape
+                t._storage = storage
+                t._offset = start = x._offset + (key + size if key < 0 else key) * step
+                base, k, data = x._base, x._k, storage.data
+                t._base = x if base is None else base
+                t._k = k if k.contiguous else kind(k.dtype, k.device)
+                t._buf = None if data is None else data[start : start + n]
+                if mode.grad:
+                    views = storage.views
+                    if views is not None and len(views) < 64:
+                        views.append(ref(t))
+                    else:
+                        keep_view(storage, t)
+                return t
         elif not x.shape:
             _rows(x.shape, None)
         return movement.select(x, 0, key)

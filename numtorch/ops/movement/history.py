@@ -7,7 +7,7 @@ from typing import Any
 from weakref import ref
 
 from numtorch import engine, ops
-from numtorch._tensor import Tensor, _remember, alias, empty, make, view
+from numtorch._tensor import Tensor, alias, empty, keep_view, make, view
 from numtorch.autograd.inplace import regraft
 from numtorch.autograd.node import Leaf, refusal
 from numtorch.dispatch.op import op
@@ -110,7 +110,7 @@ def write_history(base: Tensor, part: Tensor, target: Tensor) -> None:
     regraft(base, after._edge)
     views = base._storage.views
     if views is None or not builtins.any(r() is target for r in views):  # made under no_grad
-        _remember(base._storage, target)
+        keep_view(base._storage, target)
     refresh_views(base)
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from numtorch import engine, ops
-from numtorch._tensor import Tensor, _remember, geometry, new, shared_storage
+from numtorch._tensor import Tensor, geometry, keep_view, new, shared_storage
 from numtorch.dispatch.op import op
 from numtorch.dtype import dtype
 from numtorch.exports import exported
@@ -31,7 +31,7 @@ def _placed(x: Tensor, d: dtype, seen: tuple, offset: int) -> Tensor:
     data = storage.data
     t._buf = None if data is None else data[offset : offset + n] if steps is None else data[offset:]
     if mode.grad:
-        _remember(storage, t)
+        keep_view(storage, t)
     return t
 
 

@@ -74,7 +74,8 @@ def mapped_parallel(x, index, n, table, c, plane, out):
         mapped(x, index[start:stop], n, table, c, plane, part)
 
 
-def _checked(index: np.ndarray, n: int) -> np.ndarray:
+def checked_index(index: np.ndarray, n: int) -> np.ndarray:
+    """Sample numbers as a contiguous int64 array; IndexError for one that is out of range."""
     if index.ndim != 1 or index.dtype.kind not in "iu":
         raise IndexError(
             "sample numbers must be a one-dimensional array of integers, got "
@@ -96,7 +97,7 @@ def take_rows(x: np.ndarray, index: np.ndarray) -> np.ndarray:
         [[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]
     """
     n = x.shape[0]
-    index = _checked(index, n)
+    index = checked_index(index, n)
     out = np.empty((index.size, *x.shape[1:]), x.dtype)
     if out.size:
         # Copying does not depend on what the bytes mean: three word sizes serve every dtype.
@@ -126,7 +127,7 @@ def take_mapped(x: np.ndarray, index: np.ndarray, table: np.ndarray) -> np.ndarr
         [[[127.5, 0.0]]]
     """
     n, c = x.shape[0], table.shape[0]
-    index = _checked(index, n)
+    index = checked_index(index, n)
     out = np.empty((index.size, *x.shape[1:]), table.dtype)
     if out.size:
         plane = x.size // (n * c)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import numpy as np
 
 from numtorch.ops.generator import default_generator
-from numtorch.utils.data import worker
+from numtorch.utils.data import shared, worker
 from numtorch.utils.data.collate import default_collate, default_convert
 from numtorch.utils.data.dataset import IterableDataset, as_numbers, gathers, gathers_alone
 from numtorch.utils.data.sampler import BatchSampler, DistributedSampler, RandomSampler, SequentialSampler, draw_seed
@@ -567,14 +567,15 @@ class _WorkersIterator(_BaseDataLoaderIter):
 
     def _answer(self, number: int, i: int) -> tuple[str, Any]:
         pipe, process = self._pipes[i], self._processes[i]
-        ready = connection.wait([pipe, process.sentinel], self._timeout or None)
+        ready = connection.wait([pipe, *[p.sentinel for p in self._processes]], self._timeout or None)
         if not ready:
             self._close()
             raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
         try:
-            if pipe not in ready and not pipe.poll():
+            if pipe not in ready and not pipe.poll():  # a worker has died, perhaps not the one whose turn it is
+                i, process = next((i, p) for i, p in enumerate(self._processes) if p.sentinel in ready)
                 raise EOFError
-            got, kind, value = pipe.recv()
+            got, kind, value = shared.receive(pipe)
         except (EOFError, OSError):
             process.join(1)
             pid, code = process.pid, process.exitcode

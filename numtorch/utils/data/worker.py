@@ -9,7 +9,6 @@ of the order of an epoch.
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import queue
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import numtorch as nt
+from numtorch.utils.data import shared
 from numtorch.utils.data.dataset import IterableDataset
 
 Fetch = Callable[[Any], Any]
@@ -118,7 +118,7 @@ def _tensor(array: np.ndarray) -> Any:
 
 
 class _Pickler(pickle.Pickler):
-    """Tensors travel as NumPy arrays: one copy into the stream, one out of it."""
+    """Tensors travel as NumPy arrays: large ones in shared memory, others with one copy into the stream."""
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is nt.Tensor and not obj.requires_grad and obj.device.type == "cpu":
@@ -129,11 +129,9 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def encode(obj: Any) -> bytes:
-    """``obj`` as bytes for a pipe."""
-    stream = io.BytesIO()
-    _Pickler(stream, protocol=5).dump(obj)
-    return stream.getvalue()
+def encode(obj: Any) -> shared.Message:
+    """``obj`` as a message for a pipe."""
+    return shared.encode(obj, _Pickler)
 
 
 def run(
@@ -233,6 +231,6 @@ def _send(pipe: connection.Connection, results: queue.SimpleQueue) -> None:
     while True:
         result = results.get()
         try:
-            pipe.send_bytes(result)
+            shared.send(pipe, result)
         except OSError:
             os._exit(1)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 import numtorch as nt
+from numtorch.utils.data.collate import default_collate
 from numtorch.vision.datasets import mat
 from numtorch.vision.datasets.archives import check_integrity, download_and_extract_archive, download_url, missing
 from numtorch.vision.datasets.idx import CorruptFile
+from numtorch.vision.datasets.images import gathered, gathers_without_numbers
 from numtorch.vision.datasets.vision import VisionDataset
 from numtorch.vision.transforms.pictures import pillow
 
@@ -42,6 +44,43 @@ class Arrays(VisionDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         return self._done(picture(self.data[index]), int(self.targets[index]))
+
+    @property
+    def gathers_alone(self) -> bool:
+        """Whether whole batches go through the transform at once, and no sample takes random numbers."""
+        transform = self._batched()
+        return transform is not None and self.target_transform is None and gathers_without_numbers(transform, self.data)
+
+    def _batched(self) -> Any:
+        """The transform of images, if whole batches of them may go through it."""
+        data, transform = self.data, self.transform
+        plain = type(data) is np.ndarray and data.dtype == np.uint8 and (data.ndim == 3 or data.shape[3:] == (3,))
+        return transform if plain and self._separate() else None
+
+    def gather_batch(self, index: np.ndarray) -> list[Any] | None:
+        """A whole batch, as the default collation of its samples would make it.
+
+        Args:
+            index: int64 array, the numbers of the samples.
+
+        Returns:
+            [images, labels]; None if the transform does more than to crop, flip and look up single pixels.
+
+        >>> import numpy as np
+        >>> from numtorch.vision import datasets
+        >>> datasets.CIFAR10.gather_batch is datasets.SVHN.gather_batch
+        True
+        """
+        transform = self._batched()
+        if transform is None:
+            return None
+        images = gathered(self.data, index, transform, self.target_transform)
+        if images is None:
+            return None
+        labels = [int(self.targets[i]) for i in index.tolist()]
+        if self.target_transform is not None:
+            labels = list(map(self.target_transform, labels))
+        return [images, default_collate(labels)]
 
 
 _PICKLED = {

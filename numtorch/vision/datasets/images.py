@@ -11,18 +11,47 @@ import numtorch as nt
 from numtorch.utils.data.collate import default_collate
 from numtorch.utils.data.dataset import Dataset, plain_array
 from numtorch.utils.data.gather import take_mapped, take_rows
-from numtorch.vision.transforms.compose import byte_table
+from numtorch.vision.transforms.compose import batch_plan, byte_table
+
+
+def gathered(data: np.ndarray, index: np.ndarray, transform: Any, target_transform: Any) -> Any:
+    """A batch of byte images (n, height, width[, channels]) as the transform makes them one by one, or None.
+
+    A transform of targets may draw random numbers in between, so it excludes transforms that do.
+    """
+    if data.ndim == 3 and (table := byte_table(transform)) is not None:
+        return nt.from_numpy(take_mapped(data[:, None], index, table))
+    plan = _plan(data, transform)
+    if plan is None or (plan.random and target_transform is not None):
+        return None
+    return plan(data, index)
+
+
+def gathers_without_numbers(transform: Any, data: np.ndarray | None) -> bool:
+    """Whether ``gathered`` makes batches, and no sample takes random numbers."""
+    if data is None or data.dtype != np.uint8:
+        return False
+    if data.ndim == 3 and byte_table(transform) is not None:
+        return True
+    plan = _plan(data, transform)
+    return plan is not None and not plan.random
+
+
+def _plan(data: np.ndarray, transform: Any) -> Any:
+    if data.ndim not in (3, 4) or not data.flags.c_contiguous or not data.size:
+        return None
+    return batch_plan(transform, data.shape[1], data.shape[2], data.shape[3] if data.ndim == 4 else 1)
 
 
 class ImageDataset(Dataset[tuple[Any, Any]]):
-    """Grey images with labels; a sample is the pair of an image and an int.
+    """Images with labels; a sample is the pair of an image and an int.
 
     Differs from torch: torchvision hands out PIL images. ``PIL.Image.fromarray(image)`` makes one.
 
     Args:
-        data: uint8 (n, height, width), a tensor or an array.
+        data: uint8 (n, height, width) or (n, height, width, channels), a tensor or an array.
         targets: int64 (n,), a tensor, an array or a list.
-        transform: called with each image, a uint8 array (height, width).
+        transform: called with each image, a uint8 array (height, width[, channels]).
         target_transform: called with each label, an int.
 
     Raises:
@@ -78,7 +107,9 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
     @property
     def gathers_alone(self) -> bool:
         """Whether the transform is one of single pixels, which the whole batch goes through at once."""
-        return self.target_transform is None and (self.transform is None or byte_table(self.transform) is not None)
+        return self.target_transform is None and (
+            self.transform is None or gathers_without_numbers(self.transform, plain_array(self.data))
+        )
 
     def gather_batch(self, index: np.ndarray) -> list[Any] | None:
         """A whole batch, as the default collation of its samples would make it.
@@ -89,7 +120,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
             index: int64 array, the numbers of the samples.
 
         Returns:
-            [images, labels]; None if the transform looks at more than single pixels.
+            [images, labels]; None if the transform does more than to crop, flip and look up single pixels.
 
         >>> import numpy as np
         >>> from numtorch.vision import datasets, transforms
@@ -98,23 +129,22 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         (torch.Size([2, 1, 8, 8]), tensor([0, 1]))
         """
         data, targets = plain_array(self.data), plain_array(self.targets)
-        if data is None or targets is None or data.dtype != np.uint8 or data.ndim != 3:
+        if data is None or targets is None or data.dtype != np.uint8 or data.ndim not in (3, 4):
             return None
         if targets.ndim != 1 or targets.dtype.kind not in "iu" or len(targets) != len(data):
             return None
         if self.transform is None:
-            images = take_rows(data, index)
+            images = nt.from_numpy(take_rows(data, index))
         else:
-            table = byte_table(self.transform)
-            if table is None:
+            images = gathered(data, index, self.transform, self.target_transform)
+            if images is None:
                 return None
-            images = take_mapped(data[:, None], index, table)
         labels = take_rows(targets, index)
         if self.target_transform is not None:
             collated = default_collate(tuple(map(self.target_transform, labels.tolist())))
         else:
             collated = nt.from_numpy(labels.astype(np.int64, copy=False))
-        return [nt.from_numpy(images), collated]
+        return [images, collated]
 
     def extra_repr(self) -> str:
         """More lines for the text of the dataset; subclasses define it.

@@ -74,9 +74,19 @@ class VisionDataset(Dataset):
             transforms = StandardTransform(transform, target_transform)
         self.transforms = transforms
 
+    def _separate(self) -> bool:
+        """Whether images and targets have transforms of their own: the attributes, which programs also set later."""
+        return self.transforms is None or type(self.transforms) is StandardTransform
+
     def _done(self, image: Any, target: Any) -> tuple[Any, Any]:
         """A sample after the transforms."""
-        return (image, target) if self.transforms is None else self.transforms(image, target)
+        if not self._separate():
+            return self.transforms(image, target)  # type: ignore[misc]
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
 
     def extra_repr(self) -> str:
         """More lines for the text of the dataset; subclasses define it.

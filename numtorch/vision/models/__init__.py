@@ -2,7 +2,7 @@
 
     builders.py    models by their names
     weights.py     published weights (weights.txt, imagenet_classes.txt), and how images are prepared for them
-    classic.py resnet.py densenet.py mobile.py transformers.py    the architectures
+    classic.py resnet.py densenet.py inception.py mobile.py regnet.py swin.py transformers.py    the architectures
 
 No weights are shipped. ``weights=`` takes the path of a file, or a member of an enumeration, whose file is looked for
 in the cache of ``numtorch.hub``. To add a model, write its network, call ``builder`` for each size, and export both
@@ -36,6 +36,12 @@ from numtorch.vision.models.densenet import densenet121 as densenet121
 from numtorch.vision.models.densenet import densenet161 as densenet161
 from numtorch.vision.models.densenet import densenet169 as densenet169
 from numtorch.vision.models.densenet import densenet201 as densenet201
+from numtorch.vision.models.inception import GoogLeNet as GoogLeNet
+from numtorch.vision.models.inception import GoogLeNetOutputs as GoogLeNetOutputs
+from numtorch.vision.models.inception import Inception3 as Inception3
+from numtorch.vision.models.inception import InceptionOutputs as InceptionOutputs
+from numtorch.vision.models.inception import googlenet as googlenet
+from numtorch.vision.models.inception import inception_v3 as inception_v3
 from numtorch.vision.models.mobile import EfficientNet as EfficientNet
 from numtorch.vision.models.mobile import MNASNet as MNASNet
 from numtorch.vision.models.mobile import MobileNetV2 as MobileNetV2
@@ -58,6 +64,27 @@ from numtorch.vision.models.mobile import mnasnet1_3 as mnasnet1_3
 from numtorch.vision.models.mobile import mobilenet_v2 as mobilenet_v2
 from numtorch.vision.models.mobile import mobilenet_v3_large as mobilenet_v3_large
 from numtorch.vision.models.mobile import mobilenet_v3_small as mobilenet_v3_small
+from numtorch.vision.models.regnet import RegNet as RegNet
+from numtorch.vision.models.regnet import ShuffleNetV2 as ShuffleNetV2
+from numtorch.vision.models.regnet import regnet_x_1_6gf as regnet_x_1_6gf
+from numtorch.vision.models.regnet import regnet_x_3_2gf as regnet_x_3_2gf
+from numtorch.vision.models.regnet import regnet_x_8gf as regnet_x_8gf
+from numtorch.vision.models.regnet import regnet_x_16gf as regnet_x_16gf
+from numtorch.vision.models.regnet import regnet_x_32gf as regnet_x_32gf
+from numtorch.vision.models.regnet import regnet_x_400mf as regnet_x_400mf
+from numtorch.vision.models.regnet import regnet_x_800mf as regnet_x_800mf
+from numtorch.vision.models.regnet import regnet_y_1_6gf as regnet_y_1_6gf
+from numtorch.vision.models.regnet import regnet_y_3_2gf as regnet_y_3_2gf
+from numtorch.vision.models.regnet import regnet_y_8gf as regnet_y_8gf
+from numtorch.vision.models.regnet import regnet_y_16gf as regnet_y_16gf
+from numtorch.vision.models.regnet import regnet_y_32gf as regnet_y_32gf
+from numtorch.vision.models.regnet import regnet_y_128gf as regnet_y_128gf
+from numtorch.vision.models.regnet import regnet_y_400mf as regnet_y_400mf
+from numtorch.vision.models.regnet import regnet_y_800mf as regnet_y_800mf
+from numtorch.vision.models.regnet import shufflenet_v2_x0_5 as shufflenet_v2_x0_5
+from numtorch.vision.models.regnet import shufflenet_v2_x1_0 as shufflenet_v2_x1_0
+from numtorch.vision.models.regnet import shufflenet_v2_x1_5 as shufflenet_v2_x1_5
+from numtorch.vision.models.regnet import shufflenet_v2_x2_0 as shufflenet_v2_x2_0
 from numtorch.vision.models.resnet import ResNet as ResNet
 from numtorch.vision.models.resnet import resnet18 as resnet18
 from numtorch.vision.models.resnet import resnet34 as resnet34
@@ -69,6 +96,13 @@ from numtorch.vision.models.resnet import resnext101_32x8d as resnext101_32x8d
 from numtorch.vision.models.resnet import resnext101_64x4d as resnext101_64x4d
 from numtorch.vision.models.resnet import wide_resnet50_2 as wide_resnet50_2
 from numtorch.vision.models.resnet import wide_resnet101_2 as wide_resnet101_2
+from numtorch.vision.models.swin import SwinTransformer as SwinTransformer
+from numtorch.vision.models.swin import swin_b as swin_b
+from numtorch.vision.models.swin import swin_s as swin_s
+from numtorch.vision.models.swin import swin_t as swin_t
+from numtorch.vision.models.swin import swin_v2_b as swin_v2_b
+from numtorch.vision.models.swin import swin_v2_s as swin_v2_s
+from numtorch.vision.models.swin import swin_v2_t as swin_v2_t
 from numtorch.vision.models.transformers import ConvNeXt as ConvNeXt
 from numtorch.vision.models.transformers import VisionTransformer as VisionTransformer
 from numtorch.vision.models.transformers import convnext_base as convnext_base

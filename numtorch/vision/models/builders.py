@@ -38,9 +38,23 @@ Source: {source}
 
 
 def builder(
-    name: str, title: str, source: str, network: Callable[..., Net], module: str, **own: Any
+    name: str,
+    title: str,
+    source: str,
+    network: Callable[..., Net],
+    module: str,
+    loaded: Any = None,
+    auxiliary: Any = (),
+    **own: Any,
 ) -> Callable[..., Net]:
-    """A function that makes a network, under the name by which users ask for it."""
+    """A function that makes a network, under the name by which users ask for it.
+
+    Args:
+        loaded: a dict, options of a network that gets published weights.
+        auxiliary: names of classifiers of inner layers, of which there are published weights; ``aux_logits=False`` then
+            leaves them out afterwards.
+        own: options of the network.
+    """
 
     def build(*, weights: Any = None, progress: bool = True, **options: Any) -> Net:
         if "pretrained" in options and weights is None:
@@ -51,9 +65,17 @@ def builder(
         if state is not None:
             for matrix in [v for v in state.values() if v.ndim == 2][-1:]:  # of the last layer
                 options.setdefault("num_classes", matrix.shape[0])
-        net = network(**own | options)
+            options = (loaded or {}) | options
+            wanted = options.get("aux_logits")
+            if auxiliary:
+                options |= {"aux_logits": any(key.startswith(auxiliary) for key in state), "init_weights": False}
+        net: Any = network(**own | options)
         if state is not None:
             net.load_state_dict(state)
+            if auxiliary and not wanted:
+                net.aux_logits = False
+                for part in auxiliary:
+                    setattr(net, part, None)
         return net
 
     build.__name__ = build.__qualname__ = name

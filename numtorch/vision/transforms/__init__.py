@@ -6,12 +6,13 @@
     functional.py     to_tensor, normalize and other conversions; all functions by torchvision's names
     resample.py       kernels of resizing, blurring and warping
     pixels.py         kernels of to_tensor and normalize
+    moves.py          whole batches of crops and flips in one kernel
     transform.py      the base class: random parameters, and samples with several parts
     sizes.py motions.py looks.py automatic.py combinations.py compose.py    the transforms
     v2/               the names of torchvision.transforms.v2: the same transforms
 
 A transform that changes each pixel independently of the others should define ``on_values`` (see ``compose.py``). Then
-one kernel transforms whole batches instead of single samples.
+one kernel transforms whole batches instead of single samples. One that moves pixels should define ``on_places``.
 """
 
 from typing import TYPE_CHECKING

@@ -4,19 +4,38 @@
 value that the earlier transforms have made of each byte value of each channel. For the first transform, it holds the
 byte values themselves. The method returns the new values, or None if they depend on more than the old value. A dataset
 of bytes keeps the last result as a table, and looks up every pixel of a batch in it.
+
+``on_places(h, w)`` says in the same way how a transform moves pixels: see ``moves.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 import numtorch as nt
-from numtorch.vision.transforms import functional
+from numtorch.vision.transforms import functional, moves
 from numtorch.vision.transforms.combinations import Lambda as Lambda
 from numtorch.vision.transforms.transform import Transform
+
+
+def _speaks(transform: Any, name: str, *others: str) -> bool:
+    """Whether the method ``name`` of a transform describes it: no subclass, hook or attribute changes what a call does.
+
+    ``others`` are methods that it describes besides ``forward``.
+    """
+    changed = {"__call__", "forward", *others}
+    own = getattr(transform, "__dict__", {})
+    if changed & own.keys() or own.get("_forward_hooks") or own.get("_forward_pre_hooks"):
+        return False
+    for kind in type(transform).__mro__:
+        if name in vars(kind):
+            return True
+        if changed & vars(kind).keys():
+            return False
+    return False
 
 
 def apply_to_values(transform: Any, values: np.ndarray) -> np.ndarray | None:
@@ -24,12 +43,14 @@ def apply_to_values(transform: Any, values: np.ndarray) -> np.ndarray | None:
 
     A subclass that changes ``__call__`` and not ``on_values`` is not taken at its parent's word.
     """
-    for kind in type(transform).__mro__:
-        if "on_values" in vars(kind):
-            return transform.on_values(values)
-        if "__call__" in vars(kind) or "forward" in vars(kind):
-            return None
-    return None
+    return transform.on_values(values) if _speaks(transform, "on_values") else None
+
+
+def move_of(transform: Any, h: int, w: int) -> moves.Move | None:
+    """How ``transform`` moves the pixels of an image of a size, or None where it does not say."""
+    if not _speaks(transform, "on_places", "transform", "make_params", "check_inputs", "get_params"):
+        return None
+    return transform.on_places(h, w)
 
 
 def byte_table(transform: Any, channels: int = 1) -> np.ndarray | None:
@@ -46,15 +67,18 @@ def byte_table(transform: Any, channels: int = 1) -> np.ndarray | None:
     state = _state(transform)
     if state is None:
         return _byte_table(transform, channels)
-    key = (state, channels)
+    return _remembered((state, channels), lambda: _byte_table(transform, channels))
+
+
+_tables: dict[tuple, Any] = {}  # every batch of an epoch asks for the same one
+
+
+def _remembered(key: tuple, make: Callable[[], Any]) -> Any:
     if key not in _tables:
         if len(_tables) > 64:
             _tables.clear()
-        _tables[key] = _byte_table(transform, channels)
+        _tables[key] = make()
     return _tables[key]
-
-
-_tables: dict[tuple, np.ndarray | None] = {}  # every batch of an epoch asks for the same one
 
 
 def _state(transform: Any) -> tuple | None:
@@ -64,8 +88,10 @@ def _state(transform: Any) -> tuple | None:
         return None if None in parts else parts
     if type(transform) is ToTensor:
         return ("ToTensor",)
-    if type(transform) is Normalize and isinstance(transform.mean, tuple) and isinstance(transform.std, tuple):
-        return ("Normalize", transform.mean, transform.std)
+    if type(transform) is Normalize:
+        numbers = [transform.mean, transform.std]
+        if all(type(v) in (tuple, list) and all(type(x) is float for x in v) for v in numbers):
+            return ("Normalize", *map(tuple, numbers), *(str(v) for v in numbers))  # to a memo -0.0 is 0.0
     return None
 
 
@@ -76,6 +102,74 @@ def _byte_table(transform: Any, channels: int) -> np.ndarray | None:
     if values is None or values.dtype == np.uint8:
         return None
     return np.ascontiguousarray(values)
+
+
+def batch_plan(transform: Any, h: int, w: int, channels: int) -> moves.Plan | None:
+    """What makes a batch of byte images (h, w[, channels]) as ``transform`` makes them one by one, or None.
+
+    Example:
+        >>> from numtorch.vision import transforms
+        >>> chain = Compose([transforms.RandomCrop(4, padding=1), transforms.RandomHorizontalFlip(), ToTensor()])
+        >>> batch_plan(chain, 4, 4, 3).random
+        True
+        >>> batch_plan(Compose([transforms.RandomRotation(10), ToTensor()]), 4, 4, 3) is None
+        True
+    """
+    if nt.get_default_dtype() is not nt.float32:  # random numbers are of that type
+        return None
+    found: list[moves.Move] = []
+    steps: list[Any] = []  # transforms of pixels, and borders that are put around them
+    for step in _flat(transform):
+        move = move_of(step, h, w)
+        if move is None:
+            steps.append(step)
+        else:
+            found.append(move)
+            h, w = move.size
+            if move.fill is not None:
+                steps.append(("border", move.fill))
+    table = _border_and_bytes(steps, channels)
+    return None if table is None else moves.Plan(found, table)
+
+
+def _flat(transform: Any) -> list[Any]:
+    """The transforms of a chain of chains."""
+    if type(transform) is not Compose or not _speaks(transform, "on_values"):
+        return [transform]
+    return [step for part in transform.transforms for step in _flat(part)]
+
+
+def _border_and_bytes(steps: list[Any], channels: int) -> np.ndarray | None:
+    """(channels, 257): what steps make of every byte and, last, of the border; None where they do not say, or where
+    there are borders of several values."""
+    states = tuple(step if type(step) is tuple else _state(step) for step in steps)
+    if None in states:
+        return _make_border_and_bytes(steps, channels)
+    try:
+        return _remembered(("border", states, str(states), channels), lambda: _make_border_and_bytes(steps, channels))
+    except TypeError:  # a fill that cannot be a key
+        return _make_border_and_bytes(steps, channels)
+
+
+def _make_border_and_bytes(steps: list[Any], channels: int) -> np.ndarray | None:
+    values: np.ndarray | None = np.repeat(np.arange(256, dtype=np.uint8)[None], channels, axis=0)
+    border: np.ndarray | None = None
+    for step in steps:
+        assert values is not None
+        if type(step) is tuple:
+            new = moves.border_table(step[1], values)
+            if new is None or (border is not None and new.tobytes() != border.tobytes()):
+                return None
+            border = new
+            continue
+        values = apply_to_values(step, values)
+        border = None if border is None else apply_to_values(step, border)
+        if values is None:
+            return None
+    if values is None or values.dtype == np.uint8:
+        return None
+    last = values[:, :1] if border is None else border[:, :1]
+    return np.ascontiguousarray(np.concatenate([values, last], axis=1))
 
 
 class Compose(Transform):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import numtorch as nt
 from numtorch.vision.transforms import geometry as F
+from numtorch.vision.transforms import moves
 from numtorch.vision.transforms.colour import gaussian_blur
 from numtorch.vision.transforms.pictures import InterpolationMode, get_dimensions, interpolation_of
 from numtorch.vision.transforms.transform import Transform, image_of, integer, uniform
@@ -34,6 +37,21 @@ class RandomHorizontalFlip(Transform):
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.hflip(inpt)
 
+    def on_places(self, h: int, w: int) -> moves.Move | None:
+        """How the transform moves the pixels of an image of a size.
+
+        Args:
+            h, w: height and width.
+
+        Returns:
+            A ``Move``.
+
+        >>> from numtorch.vision import transforms
+        >>> transforms.RandomHorizontalFlip().on_places(4, 4).size
+        (4, 4)
+        """
+        return moves.Move((h, w), lambda drawn: (None, _mirrored(drawn, self.p, w)), (0,))
+
 
 class RandomVerticalFlip(Transform):
     """Images turned upside down, at random.
@@ -54,6 +72,27 @@ class RandomVerticalFlip(Transform):
 
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.vflip(inpt)
+
+    def on_places(self, h: int, w: int) -> moves.Move | None:
+        """How the transform moves the pixels of an image of a size.
+
+        Args:
+            h, w: height and width.
+
+        Returns:
+            A ``Move``.
+
+        >>> from numtorch.vision import transforms
+        >>> transforms.RandomVerticalFlip().on_places(4, 4).size
+        (4, 4)
+        """
+        return moves.Move((h, w), lambda drawn: (_mirrored(drawn, self.p, h), None), (0,))
+
+
+def _mirrored(drawn: np.ndarray, p: Any, n: int) -> np.ndarray:
+    """Positions of a dimension of n, backwards in samples whose number is below p."""
+    forwards = np.arange(n)
+    return np.where(drawn < p, forwards[::-1], forwards)
 
 
 def _around(value: Any, what: str) -> list[float]:

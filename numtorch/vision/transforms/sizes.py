@@ -8,6 +8,7 @@ from typing import Any
 
 import numtorch as nt
 from numtorch.vision.transforms import geometry as F
+from numtorch.vision.transforms import moves
 from numtorch.vision.transforms.pictures import InterpolationMode, get_dimensions, interpolation_of, pair
 from numtorch.vision.transforms.transform import Transform, image_of, integer, uniform
 
@@ -69,6 +70,25 @@ class CenterCrop(Transform):
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.center_crop(inpt, self.size)
 
+    def on_places(self, h: int, w: int) -> moves.Move | None:
+        """How the transform moves the pixels of an image of a size.
+
+        Args:
+            h, w: height and width.
+
+        Returns:
+            A ``Move``; None where the image gets a border.
+
+        >>> from numtorch.vision import transforms
+        >>> transforms.CenterCrop(2).on_places(4, 4).size
+        (2, 2)
+        """
+        if h < self.size[0] or w < self.size[1]:
+            return None
+        top, left, *_ = F.centred((h, w), self.size)
+        place = moves.crop((h, w), (0, 0, 0, 0), "constant", [top], [left], self.size)
+        return moves.Move(self.size, lambda drawn: place)
+
 
 class Pad(Transform):
     """Images with a border.
@@ -100,6 +120,26 @@ class Pad(Transform):
 
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.pad(inpt, self.padding, fill=self.fill, padding_mode=self.padding_mode)
+
+    def on_places(self, h: int, w: int) -> moves.Move | None:
+        """How the transform moves the pixels of an image of a size.
+
+        Args:
+            h, w: height and width.
+
+        Returns:
+            A ``Move``; None where the border takes pixels away.
+
+        >>> from numtorch.vision import transforms
+        >>> transforms.Pad(1).on_places(4, 4).size
+        (6, 6)
+        """
+        left, top, right, bottom = edges = F._edges(self.padding)
+        if not _fits(edges, self.padding_mode, h, w):
+            return None
+        size = h + top + bottom, w + left + right
+        place = moves.crop((h, w), edges, self.padding_mode, [0], [0], size)
+        return moves.Move(size, lambda drawn: place, fill=_border(self, edges))
 
 
 class RandomCrop(Transform):
@@ -165,10 +205,52 @@ class RandomCrop(Transform):
             inpt = F.pad(inpt, params["padding"], fill=self.fill, padding_mode=self.padding_mode)
         return F.crop(inpt, *params["place"])
 
+    def on_places(self, h: int, w: int) -> moves.Move | None:
+        """How the transform moves the pixels of an image of a size.
+
+        Args:
+            h, w: height and width.
+
+        Returns:
+            A ``Move``; None where the image is smaller than the rectangle.
+
+        >>> from numtorch.vision import transforms
+        >>> move = transforms.RandomCrop(4, padding=1).on_places(4, 4)
+        >>> move.size, move.draws
+        ((4, 4), (3, 3))
+        """
+        left, top, right, bottom = edges = self._padding(h, w)
+        down, across = h + top + bottom - self.size[0], w + left + right - self.size[1]
+        if down < 0 or across < 0 or not _fits(edges, self.padding_mode, h, w):
+            return None
+        if not down and not across:
+            place = moves.crop((h, w), edges, self.padding_mode, [0], [0], self.size)
+            return moves.Move(self.size, lambda drawn: place, fill=_border(self, edges))
+        return moves.Move(
+            self.size,
+            lambda drawn: moves.crop((h, w), edges, self.padding_mode, drawn[:, 0], drawn[:, 1], self.size),
+            (down + 1, across + 1),
+            _border(self, edges),
+        )
+
+
+def _fits(edges: Sequence[int], mode: str, h: int, w: int) -> bool:
+    """Whether a border only adds pixels, and an image has those that it repeats."""
+    left, top, right, bottom = edges
+    most = {"reflect": 1, "symmetric": 0}.get(mode)
+    return min(edges) >= 0 and (most is None or (max(top, bottom) <= h - most and max(left, right) <= w - most))
+
+
+def _border(padding: Any, edges: Sequence[int]) -> Any:
+    """The value of the border of a transform; None if there is none."""
+    return padding.fill if padding.padding_mode == "constant" and any(edges) else None
+
 
 def _place(h: int, w: int, th: int, tw: int) -> tuple[int, int, int, int]:
     if h < th or w < tw:
         raise ValueError(f"Required crop size {(th, tw)} is larger than input image size {(h, w)}")
+    if h == th and w == tw:  # nothing is drawn
+        return 0, 0, h, w
     return integer(0, h - th + 1), integer(0, w - tw + 1), th, tw
 
 

@@ -144,9 +144,7 @@ def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype
         template = _BLIND_FOLD
     for key, value in s.items():
         template = template.replace(f"<{key}>", value)
-    for key in ("load", "total"):
-        template = re.sub(rf"<{key}:(.*?)>", lambda at, key=key: s[key].format(at[1]), template)
-    return template
+    return re.sub(r"<(load|total):(.*?)>", lambda at: s[at[1]].format(at[2]), template)
 
 
 # Slices, because a position counted from elsewhere might be negative, and the check for it keeps a loop scalar. The

@@ -105,7 +105,7 @@ def _for_owners(grad: Tensor, own: Tensor) -> Tensor:
         ((1, 2, 20, 4), (1, 2, 20, 4), (1, 2, 20, 3), None, None, True, 0.3, 0.0),
         ((1, 2, 5, 4), (1, 1, 6, 4), (1, 1, 6, 3), mask((1, 1, 5, 6), 24), None, False, 0.5, 0.0),
         ((1, 2, 5, 4), (1, 2, 6, 4), (1, 2, 6, 3), (1, 2, 1, 6), index((2,), 9), False, 0.5, 0.25),
-        ((1, 1, 5, 4), (1, 1, 6, 4), (1, 1, 6, 3), mask((5, 6), 24), None, True, 0.5, 0.0),
+        ((1, 1, 5, 4), (1, 1, 6, 4), (1, 1, 6, 3), mask((1, 1, 5, 6), 24), None, True, 0.5, 0.0),
     ],
 )
 def attention(x, y, w, seen=None, draw=None, causal: bool = False, scale: float = 1.0, p: float = 0.0):

@@ -105,6 +105,7 @@ def _for_owners(grad: Tensor, own: Tensor) -> Tensor:
         ((1, 2, 20, 4), (1, 2, 20, 4), (1, 2, 20, 3), None, None, True, 0.3, 0.0),
         ((1, 2, 5, 4), (1, 1, 6, 4), (1, 1, 6, 3), mask((1, 1, 5, 6), 24), None, False, 0.5, 0.0),
         ((1, 2, 5, 4), (1, 2, 6, 4), (1, 2, 6, 3), (1, 2, 1, 6), index((2,), 9), False, 0.5, 0.25),
+        ((1, 1, 5, 4), (1, 1, 6, 4), (1, 1, 6, 3), mask((1, 1, 5, 6), 24), None, True, 0.5, 0.0),
     ],
 )
 def attention(x, y, w, seen=None, draw=None, causal: bool = False, scale: float = 1.0, p: float = 0.0):
@@ -228,7 +229,7 @@ def scaled_dot_product_attention(
         attn_mask: broadcastable to (..., L, S): bool, where True takes part, or numbers to be added. A query that may
             look at nothing gets zeros.
         dropout_p: the probability with which each weight is set to 0.
-        is_causal: whether query i sees keys 0 to i only; without ``attn_mask``.
+        is_causal: whether query i sees keys 0 to i only; with ``attn_mask``, those of them that the mask shows.
         scale: ``1 / sqrt(E)`` unless given.
         enable_gqa: whether heads of key and value (dimension -3) are each shared by several heads of the query.
 
@@ -236,7 +237,7 @@ def scaled_dot_product_attention(
         A tensor of shape (..., L, Ev).
 
     Raises:
-        RuntimeError: the shapes or types do not fit, or a mask is given with ``is_causal``.
+        RuntimeError: the shapes or types do not fit.
 
     Source: Vaswani et al. 2017, Attention Is All You Need.
 
@@ -269,8 +270,6 @@ def _(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
             "scaled_dot_product_attention: Expected query, key, and value to have the same dtype, but got query.dtype: "
             f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: {value.dtype.name} instead."
         )
-    if is_causal and attn_mask is not None:
-        raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2] or not query.dtype.is_floating_point:
         raise _misfit(query, key, value)
     if not 0 <= dropout_p <= 1:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numtorch._tensor import Tensor
 from numtorch.dispatch.op import primitive
+from numtorch.dtype import get_default_dtype
 from numtorch.exports import exported
 from numtorch.kernels import math as m
 from numtorch.kernels.bessel import BESSEL, POLYNOMIALS
@@ -76,7 +77,9 @@ def _polynomial(kind: float, shifted: bool) -> Callable:
         if not isinstance(input, Tensor) and not isinstance(n, Tensor):
             raise TypeError(f"{function.__name__}(): a tensor must be given, got {input!r} and {n!r}")
         x = _plain(input)
-        return polynomial(2 * x - 1 if shifted else x, _plain(n), kind, out=out)
+        if shifted:
+            x = 2 * (x.to(get_default_dtype()) if isinstance(x, Tensor) and not x.dtype.is_floating_point else x) - 1
+        return polynomial(x, _plain(n), kind, out=out)
 
     return function
 

@@ -320,7 +320,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     result = [i for i in x if i not in of_a] + [n for j, n in enumerate(y) if j not in of_b]
     if a.ndim + b.ndim > len(LETTERS):
         raise RuntimeError(f"tensordot: at most {len(LETTERS)} dimensions in all, got {a.ndim + b.ndim}")
-    return einsum(a, x, b, y, result)
+    return einsum(a, x, b, y, result).to(a.dtype)  # sums of integers alone have 64 bits
 
 
 @exported("torch", "Tensor")

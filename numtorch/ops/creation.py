@@ -20,6 +20,7 @@ from numtorch.device import CPU, DEFAULT, as_device
 from numtorch.dispatch.out import FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
+from numtorch.layouts import sparse_coo
 from numtorch.ops import movement
 from numtorch.ops.movement.arguments import SEQUENCES, shape_args
 from numtorch.ops.plain import FEW, PLAIN_KINDS, plain, plain_like
@@ -646,14 +647,15 @@ def empty_like(
     """A tensor of the shape of ``input`` whose elements are whatever was in memory.
 
     Args:
-        input: gives the shape.
+        input: gives the shape, and whether the result is sparse.
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
         pin_memory, memory_format: accepted and ignored.
         layout: ``torch.strided``, which is the only one here.
 
     Returns:
-        A contiguous tensor of the same shape.
+        A contiguous tensor of the same shape. Of a sparse one in rows or columns the elements at the same positions; of
+        one in a list, none.
 
     Raises:
         NotImplementedError: another ``layout``.
@@ -667,6 +669,9 @@ def empty_like(
             return t
     if layout is not None:
         strided(layout, "empty_like")
+    if input.__class__ is SparseTensor:  # compressed positions stay, and a list of them is emptied
+        made = input.detach().to(dtype=dtype, device=device, copy=True)
+        return (made.zero_() if made.layout is sparse_coo else made).requires_grad_(requires_grad)
     d, where = _options(dtype, device, input)
     if input.__class__ is Batched:  # of each sample, so that it can be written to
         whole = empty_like(input.value, dtype=d, device=where, requires_grad=requires_grad)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numtorch.dtype as dtypes
 from numtorch import ops
 from numtorch._tensor import Tensor
 from numtorch.dispatch.out import SAME, into
@@ -127,6 +128,8 @@ def _softmax_backward_data(
     >>> torch._softmax_backward_data(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]), 0, torch.float32)
     tensor([ 0.2500, -0.2500])
     """
+    if output.dtype.is_half:
+        grad_output, output = grad_output.to(dtypes.float32), output.to(dtypes.float32)
     g = output * (grad_output - reduction.sum(grad_output * output, dim, keepdim=True))
     g = g.to(input_dtype)
     return g if grad_input is None else movement.copy_(movement.resize_(grad_input, g.shape), g)

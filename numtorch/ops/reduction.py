@@ -101,10 +101,12 @@ def _stage(
     scratch: tuple = ()
     if inner > 1:
         group, chunk, parts = codegen.columns_geometry(outer, n, inner)
-        form, scratch = "columns", ((outer * parts * group * inner, acc),)
+        long = n >= codegen.LONG and codegen.sums_numbers(r, acc)
+        total = codegen.total_type(r, acc) if long else acc
+        form, scratch = "long_columns" if long else "columns", ((outer * parts * group * inner, total),)
         numbers = (outer, n, inner, group, chunk, parts, count)
-    elif outer == 1 and n > codegen.BLOCK:
-        form, scratch, numbers = "whole", ((-(-n // codegen.BLOCK), acc),), (n, count)
+    elif outer == 1 and n > (block := codegen.block(r, acc)):
+        form, scratch, numbers = "whole", ((-(-n // block), acc),), (n, count)
     function = codegen.build(r, form, element, acc, out.kind.dtype)
     size = outer * n * inner
     return Loop(function, numbers, out, weight=2, elements=size, scratch=scratch, moves=True, **options)

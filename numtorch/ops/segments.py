@@ -181,7 +181,7 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
     if input.dtype.is_complex:
         raise NotImplementedError(f"\"hash_tensor\" not implemented for '{input.dtype.scalar}'")
     given = (dim,) if isinstance(dim, int) else dimensions(dim, "hash_tensor")
-    dims = sorted({wrap_dim(d, input.ndim, "hash_tensor") for d in given})
+    dims = sorted({wrap_dim(d, input.ndim, "hash_tensor") for d in given})[: input.ndim]
     if not dims:
         if not input.shape.numel():
             raise RuntimeError(

@@ -125,7 +125,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         shape: of the tensor.
 
     Returns:
-        A tensor of the shape of ``indices`` for each dimension.
+        For each dimension a tensor of the shape of ``indices``, of type int64.
 
     Raises:
         TypeError: ``indices`` is no tensor of integers.
@@ -140,6 +140,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"torch.unravel_index: 'shape' cannot have negative values, but got {sizes}")
+    indices = indices.to(dtypes.int64)  # a size may be more than a narrow type holds
     found: list[Tensor] = []
     for n in reversed(sizes):
         found.insert(0, indices % n)

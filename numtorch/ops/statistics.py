@@ -292,8 +292,10 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     x = movement.reshape(input.detach(), (-1,))
     if not x.shape[0]:
         return ops.creation.zeros(bins, dtype=input.dtype, device=input.device)
+    low, high = float(x.new_tensor(low)), float(x.new_tensor(high))
     x = x[(x >= low) & (x <= high)]
-    place = clamp(floor((x - low) * (bins / (high - low))), 0, bins - 1)
+    width = float(x.new_tensor(high - low))
+    place = clamp(floor((x - low) * bins / width), 0, bins - 1)  # each step rounded to the type, as PyTorch does it
     return ops.searching.bincount(place.to(dtypes.int64), minlength=bins).to(input.dtype)
 
 

@@ -233,11 +233,11 @@ def sum_fold(x, first, last):
         reduction.source(reduction.SUM, "rows", *types)
         == """\
 def sum_rows(x, out, outer, n_, inner, count):
-    n = float32(count)
+    n = float64(count)
     for i in prange(outer):
-        a = fold(x, i * n_, i * n_ + min(n_, 4096))
-        for first in range(i * n_ + 4096, (i + 1) * n_, 4096):
-            v = fold(x, first, min(first + 4096, (i + 1) * n_))
+        a = float64(fold(x, i * n_, i * n_ + min(n_, 1024)))
+        for first in range(i * n_ + 1024, (i + 1) * n_, 1024):
+            v = fold(x, first, min(first + 1024, (i + 1) * n_))
             a = a + v
         out[i] = a
 """

@@ -162,6 +162,20 @@ def test_masks_and_shared_heads_as_torch(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("kind", ["bool", "numbers"])
+def test_a_causal_mask_beside_one_that_is_given(kind):
+    results = []
+    for lib in (nt, torch):
+        rng = np.random.default_rng(5)
+        q, k, v = (lib.tensor(rng.standard_normal((1, 2, n, 8)), requires_grad=True) for n in (20, 30, 30))
+        given = rng.random((20, 30)) < 0.7 if kind == "bool" else rng.standard_normal((20, 30))
+        y = lib.nn.functional.scaled_dot_product_attention(q, k, v, lib.tensor(given), is_causal=True)
+        y.backward(lib.tensor(rng.standard_normal(tuple(y.shape))))
+        results.append([t.detach().numpy() for t in (y, q.grad, k.grad, v.grad)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_dropout_is_drawn_again_for_gradients(causal):
     """The kernels' weights are those of the op's body, to the bit of what is dropped."""

@@ -37,6 +37,15 @@ def test_over_any_dimensions(shape, dim):
         np.testing.assert_array_equal(torch.any(x > 2, dim).numpy(), (a > 2).any(dim))
 
 
+@pytest.mark.parametrize(("shape", "dim"), [((1_000_000,), 0), ((100_000, 10), 0), ((10, 100_000), 1)])
+def test_sums_of_single_precision_round_about_once(shape, dim):
+    for of, most in ((np.full(shape, 0.1), 4e-7), (np.random.default_rng(0).random(shape), 2e-7)):
+        x = of.astype(np.float32)
+        for f in ("sum", "mean"):
+            want = getattr(x.astype(np.float64), f)(dim)
+            assert np.abs(getattr(torch.tensor(x), f)(dim).numpy() / want - 1).max() < most
+
+
 @pytest.mark.parametrize("dim", [0, 1, 2, (0, 2), None])
 def test_of_permuted_tensors(dim):
     a = random(4, 5, 6).transpose(2, 0, 1)

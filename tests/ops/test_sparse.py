@@ -161,6 +161,11 @@ def test_sampled_addmm():
     equal(y, np.where(DENSE != 0, 0.5 * DENSE + 2 * (a @ b), 0))
     with pytest.raises(RuntimeError, match="csr layout"):
         torch.sparse.sampled_addmm(matrix(), torch.tensor(a), torch.tensor(b))
+    out = torch.empty_like(matrix("csr"))
+    assert (
+        torch.sparse.sampled_addmm(matrix("csr"), torch.tensor(a), torch.tensor(b), beta=0.5, alpha=2, out=out) is out
+    )
+    assert (out.to_dense() == y.to_dense()).all() and torch.empty_like(matrix()).values().shape[0] == 0
 
 
 def leaf(*shape):

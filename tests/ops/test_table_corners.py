@@ -181,3 +181,45 @@ def test_images_of_bytes_are_resampled_by_weights_of_16_bits():
         assert y.dtype is N.uint8 and y[0, 0].tolist() == expected
     y = F.interpolate(x, size=(2, 5), mode="bilinear", align_corners=True)
     assert y[0, 0].tolist() == [[10, 15, 20, 138, 255], [0, 15, 30, 19, 7]]
+
+
+# --- narrow types; all values are PyTorch's -------------------------------------------------------------
+
+
+def test_positions_of_a_narrow_type_are_found_in_64_bits():
+    rows, columns = N.unravel_index(N.tensor([200, 7], dtype=N.uint8), (300, 5))
+    assert rows.tolist() == [40, 1] and columns.tolist() == [0, 2] and rows.dtype is columns.dtype is N.int64
+
+
+def test_a_contraction_that_only_sums_keeps_the_type_of_integers():
+    y = N.tensordot(N.tensor([[1, 2], [3, 4]], dtype=N.int8), N.tensor([[5]], dtype=N.int8), dims=([1], [0]))
+    assert y.dtype is N.int8 and y.tolist() == [[15], [35]]
+
+
+def test_a_scalar_has_a_dimension_to_hash():
+    assert N.hash_tensor(N.tensor(3.0), 0).item() == 4613937818241073152
+    assert N.hash_tensor(N.tensor(3), (0,)).item() == 3 and N.hash_tensor(N.tensor(3), 0, keepdim=True).shape == ()
+
+
+def test_intervals_of_halves_are_chosen_by_halves():
+    x = N.arange(24).to(N.bfloat16) / 7
+    assert N.histc(x, 10).tolist() == [3, 2, 2, 3, 2, 2, 3, 2, 2, 3]
+    assert N.histc(x, 7, 0, 3).tolist() == [3, 3, 3, 3, 3, 3, 4]
+    assert N.histc(N.arange(60).to(N.float16) / 7, 13).tolist() == [5, 5, 4, 5, 4, 5, 4, 5, 4, 5, 4, 5, 5]
+
+
+def test_the_gradient_of_softmax_of_halves_is_rounded_once():
+    out, g = N.softmax(N.arange(5).float() / 3, 0).half(), (N.arange(5).half() - 2) * 3.3
+    close(N._softmax_backward_data(g, out, 0, N.float16), [-0.8013, -0.6943, -0.3770, 0.3005, 1.5723], 1e-3)
+
+
+def test_a_shifted_polynomial_of_bytes_does_not_wrap():
+    x = N.tensor([0, 1, 250], dtype=N.uint8)
+    close(N.special.shifted_chebyshev_polynomial_t(x, 2), [1, 1, 498001])
+
+
+def test_negative_multiples_of_bytes_wrap_in_plain_python_too():
+    x = N.tensor([1, 2, 250], dtype=N.uint8)
+    with np.errstate(over="ignore"):
+        assert N.add(x, x, alpha=-3).tolist() == [254, 252, 12]
+        assert N.rsub(x, 5, alpha=-2).tolist() == [7, 9, 249] and (x + -3).tolist() == [254, 255, 247]

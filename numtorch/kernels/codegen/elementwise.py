@@ -24,6 +24,7 @@ For ``mul`` on float32, with a row as the second operand, the generated kernel i
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ from numtorch.kernels import launch, streams
 from numtorch.kernels import math as kernel_math
 from numtorch.kernels.codegen.expr import Expr
 from numtorch.kernels.codegen.scalar import emit
-from numtorch.kernels.jit import FAST, Jit, compile_source, prange
+from numtorch.kernels.jit import FAST, Jit, compile_source, disabled, prange
 
 # How an operand is walked. In a flat kernel: FULL, ONE, SCALAR; in a rows kernel also ROW and COLUMN.
 FULL, ONE, ROW, COLUMN, SCALAR = "full", "one", "row", "column", "scalar"
@@ -88,6 +89,15 @@ class Spec:
 ENV: dict[str, Any] = {name: getattr(kernel_math, name) for name in getattr(kernel_math, "__all__", ())}
 TYPES = "float32 float64 complex64 complex128 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool_"
 ENV |= {t: getattr(np, t) for t in TYPES.split()}
+
+
+def _wrapping(kind: Any) -> Callable:
+    """An integer type as compiled code converts to it: what it cannot hold wraps around."""
+    return lambda v: np.int64(v).astype(kind) if type(v) is int and v < 0 else kind(v)
+
+
+if disabled():
+    ENV |= {t: _wrapping(getattr(np, t)) for t in TYPES.split() if t.startswith("uint")}
 ENV |= {"prange": prange, "nan": float("nan"), "inf": float("inf"), "room": streams.room, "stream": streams.stream}
 
 

@@ -32,7 +32,12 @@ SPLIT_FROM = 1024
 BUSY_BLOCKS = 512
 BUSY_THREADS = 1 << 16
 
-BLOCK = 4096  # elements a running sum may swallow before it joins the total: bounds float32 rounding
+# Elements that are reduced at a time. A sum of single precision is short, and joins a total of double precision: on 10
+# million elements its error is that of one rounding.
+BLOCK = 4096
+SHORT_BLOCK = 1024
+TOGETHER = 8  # lines of a columns sum that are added up before they join the total
+LONG = 32  # lines from which a columns sum does so
 # Columns that a thread adds up at a time; their accumulators stay in the first-level cache. Measured: strips of 512
 # float32, half a page, take twice as long as these on arrays of 1024 columns, where rows are fetched in pieces.
 STRIP = 1024
@@ -89,6 +94,7 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
     t = type_name(acc)
     low, high = limits(acc)
     fill = {"T": t, "lowest": low, "highest": high}
+    total = type_name(total_type(r, acc))
     load = {"float16": "half_to_float({})", "bfloat16": "bf16_to_float({})"}.get(source.name, "{}")
     # An element is compared with 0 before it is converted: 0.5 is not 0, but int64(0.5) is.
     if "v != 0" not in r.each and type_name(source.compute) != t:
@@ -99,8 +105,26 @@ def _texts(r: Reduction, source: dtype, acc: np.dtype) -> dict[str, str]:
         "each": r.each.format(**fill),
         "finish": "quotient(a, n)" if acc.kind == "c" and r.finish == "a / n" else r.finish.format(**fill),
         "load": load,
+        "total": "{}" if total == t else total + "({})",
+        "zero": r.start.format(**fill) if total == t else f"{total}(0)",
         "T": t,
+        "N": total,
     }
+
+
+def sums_numbers(r: Reduction, acc: np.dtype) -> bool:
+    """Whether it adds up real numbers, of which each addition rounds."""
+    return acc.kind == "f" and r.combine == "a + v"
+
+
+def total_type(r: Reduction, acc: np.dtype) -> np.dtype:
+    """The type in which what blocks give is joined."""
+    return np.dtype(np.float64) if sums_numbers(r, acc) else acc
+
+
+def block(r: Reduction, acc: np.dtype) -> int:
+    """How many elements are reduced at a time."""
+    return SHORT_BLOCK if sums_numbers(r, acc) else BLOCK
 
 
 def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype, device: str = "cpu") -> str:
@@ -112,7 +136,7 @@ def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype
     elif target.name == "bfloat16":
         store = "float_to_bf16(float32({}))"
     s["store"] = store.format(s["finish"])
-    s["block"], s["strip"] = str(BLOCK), str(STRIP)
+    s["block"], s["strip"] = str(block(r, acc)), str(STRIP)
     s["name"] = f"{r.name}_{form}"
     s["blind"] = r.blind
     template = _CPU[form] if device == "cpu" else {"rows": _CUDA_ROWS, "columns": _CUDA_COLUMNS}[form]
@@ -120,7 +144,7 @@ def source(r: Reduction, form: str, element: dtype, acc: np.dtype, target: dtype
         template = _BLIND_FOLD
     for key, value in s.items():
         template = template.replace(f"<{key}>", value)
-    return re.sub(r"<load:(.*)>", lambda at: s["load"].format(at[1]), template)
+    return re.sub(r"<(load|total):(.*?)>", lambda at: s[at[1]].format(at[2]), template)
 
 
 # Slices, because a position counted from elsewhere might be negative, and the check for it keeps a loop scalar. The
@@ -151,9 +175,9 @@ def <name>(x, first, last):
 
 _ROWS = """\
 def <name>(x, out, outer, n_, inner, count):
-    n = <T>(count)
+    n = <N>(count)
     for i in prange(outer):
-        a = fold(x, i * n_, i * n_ + min(n_, <block>))
+        a = <total:fold(x, i * n_, i * n_ + min(n_, <block>))>
         for first in range(i * n_ + <block>, (i + 1) * n_, <block>):
             v = fold(x, first, min(first + <block>, (i + 1) * n_))
             a = <combine>
@@ -162,10 +186,10 @@ def <name>(x, out, outer, n_, inner, count):
 
 _WHOLE = """\
 def <name>(x, out, partial, n_, count):
-    n = <T>(count)
+    n = <N>(count)
     for b in prange(partial.size):
         partial[b] = fold(x, b * <block>, min((b + 1) * <block>, n_))
-    a = <start>
+    a = <zero>
     for b in range(partial.size):
         v = partial[b]
         a = <combine>
@@ -175,7 +199,7 @@ def <name>(x, out, partial, n_, count):
 _COLUMNS = """\
 def <name>(x, out, total, outer, n_, inner, group, chunk, parts, count):
     # A line is `group` rows side by side, so that narrow arrays fill vectors too; a part is `chunk` lines.
-    n = <T>(count)
+    n = <N>(count)
     width = group * inner
     lines = n_ // group
     strips = (width + <strip> - 1) // <strip>
@@ -186,8 +210,10 @@ def <name>(x, out, total, outer, n_, inner, group, chunk, parts, count):
         m = min(<strip>, width - left)
         sums = total[q * width + left : q * width + left + m]
         for c in range(m):
-            sums[c] = <start>
-        for j in range((q - i * parts) * chunk, min((q - i * parts + 1) * chunk, lines)):
+            sums[c] = <zero>
+        first = (q - i * parts) * chunk
+        last = min(first + chunk, lines)
+<together>        for j in range(first, last):
             at = i * n_ * inner + j * width + left
             row = x[at : at + m]
             for c in range(m):
@@ -214,6 +240,18 @@ def <name>(x, out, total, outer, n_, inner, group, chunk, parts, count):
         for c in range(inner):
             a = sums[c]
             target[c] = <store>
+"""
+
+# Of the long columns of a sum, a few lines are added up by pairs in registers before they join the total.
+LF = "\n"
+_TOGETHER = f"""\
+        while first + {TOGETHER} <= last:
+            at = i * n_ * inner + first * width + left
+{"".join(f"            x{k} = x[at + {k} * width : at + {k} * width + m]{LF}" for k in range(TOGETHER))}\
+            for c in range(m):
+{"".join(f"                v = <load:x{k}[c]>{LF}                v{k} = <each>{LF}" for k in range(TOGETHER))}\
+                sums[c] += <total:((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7))>
+            first += {TOGETHER}
 """
 
 _CUDA_ROWS = """\
@@ -270,7 +308,13 @@ def <name>(x, out, outer, n_, inner, splits, size, count):
         c += cuda.gridsize(1)
 """
 
-_CPU = {"fold": _FOLD, "rows": _ROWS, "whole": _WHOLE, "columns": _COLUMNS}
+_CPU = {
+    "fold": _FOLD,
+    "rows": _ROWS,
+    "whole": _WHOLE,
+    "columns": _COLUMNS.replace("<together>", ""),
+    "long_columns": _COLUMNS.replace("<together>", _TOGETHER),
+}
 _built: dict[Any, Any] = {}
 
 

@@ -93,6 +93,7 @@ FLOORS = {
     "numtorch.dlpack": 6,
     "numtorch.printing": 6,
     "numtorch.nn": 7,
+    "numtorch.nn.attention.flex_attention": 8,  # by vmap; loaded when it is named
     "numtorch.optim": 7,
     "numtorch.linalg": 7,
     "numtorch.fft": 7,

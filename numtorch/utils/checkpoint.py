@@ -16,7 +16,6 @@ from typing import Any
 
 import numtorch as torch
 from numtorch import notices
-from numtorch.exports import PLACES
 from numtorch.overrides import TorchFunctionMode
 from numtorch.utils._pytree import tree_flatten, tree_map
 
@@ -172,8 +171,8 @@ def _op_of(func: Any) -> Any:
     """The function that users know, of a method or an operator."""
     own = getattr(func, "op", None)
     if own is not None:
-        for place in ("torch", "nn.functional"):
-            known = PLACES[place].get(own.name)
+        for place in (torch, torch.nn.functional):
+            known = getattr(place, own.name, None)
             if getattr(known, "op", None) is own:
                 return known
     return func

@@ -130,14 +130,19 @@ def part(x, w):
 
 
 def of_part(**options):
-    """Gradients, and how often each kernel ran forward."""
+    """Gradients, and how many products were computed forward."""
     nt.manual_seed(3)
     x, w = (nt.tensor([[1.0, 2.0], [3.0, 4.0]]).mul(0.1).requires_grad_() for _ in "xw")
-    with nt.profiler.profile() as prof:
+    products = []
+
+    def counted(x, y):
+        products.append(1)
+        return nt.from_numpy(x.detach().numpy() @ y.detach().numpy())
+
+    with nt.kernels.use(nt.matmul, counted):
         y = c.checkpoint(part, x, w, use_reentrant=False, **options) if options else part(x, w)
         (y * nt.tensor([1.0, 2.0])).sum().backward()
-    products = sum(r.calls for r in prof.rows if r.kernel.startswith("matmul/"))
-    return [x.grad.tolist(), w.grad.tolist()], products
+    return [x.grad.tolist(), w.grad.tolist()], len(products)
 
 
 def selected(policy, **options):

@@ -188,14 +188,14 @@ def _binary(name: str) -> None:
         xs = _listed(name, self)
         return xs, _each(name, xs, *given), {} if alpha == 1 else {"alpha": alpha}
 
-    def new(self: Any, other: Any = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1) -> tuple:
+    def new(self: Any, other: object = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1) -> tuple:
         f = PLACES["torch"][name]
         if name == "pow" and isinstance(self, numbers.Number):
             return tuple([f(self, y) for y in _listed(name, other, "exponent")])
         xs, ys, options = operands(name, self, _given(name, other, scalar, scalars), alpha)
         return tuple([f(x, y, **options) for x, y in zip(xs, ys, strict=True)])
 
-    def over(self: Any, other: Any = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1) -> Any:
+    def over(self: Any, other: object = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1) -> Any:
         xs, ys, options = operands(name + "_", self, _given(name, other, scalar, scalars), alpha)
         if not _fused(name, xs, ys, alpha):
             for x, y in zip(xs, ys, strict=True):

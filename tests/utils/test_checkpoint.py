@@ -1,6 +1,8 @@
 """Checkpointing: the same gradients and random numbers, with the function run once more."""
 
 import contextlib
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -195,3 +197,20 @@ def test_what_checkpoints_are_made_of():
         c.detach_variable([1])
     with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
         c.check_backward_validity([nt.ones(1), 3])
+
+
+def test_modes_that_begin_within_a_profile_work_after_it():
+    code = """
+import numtorch as nt
+class Names(nt.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        print(nt.overrides.resolve_name(func))
+        return func(*args, **(kwargs or {}))
+x = nt.ones(1)
+with nt.profiler.profile(), Names():
+    nt.exp(x)
+with Names():
+    nt.exp(x)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["torch.exp"] * 2

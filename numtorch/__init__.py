@@ -203,6 +203,7 @@ else:
     __getattr__, __dir__ = absent.answers(
         __name__,
         (
+            "__future__",
             "accelerator",
             "array_api",
             "backends",

@@ -93,6 +93,7 @@ FLOORS = {
     "numtorch.dlpack": 6,
     "numtorch.printing": 6,
     "numtorch.nn": 7,
+    "numtorch.nn.attention.flex_attention": 8,  # by vmap; loaded when it is named
     "numtorch.optim": 7,
     "numtorch.linalg": 7,
     "numtorch.fft": 7,
@@ -134,6 +135,7 @@ FLOORS = {
     "numtorch.demo": 9,
     "numtorch.run": 9,
     "numtorch.torch_shim": 8,
+    "numtorch.__future__": 6,  # two flags that modules read
     "numtorch.__main__": 9,
 }
 

@@ -54,9 +54,12 @@ def functional_call(
             missing = [n for n in missing if id(own[n]) not in known]
         if missing or unknown:
             raise RuntimeError(
-                f"Error(s) in loading parameters and buffers of {type(module).__name__}: "
-                f"unexpected key(s): {', '.join(map(repr, unknown)) or 'none'}; "
-                f"missing key(s): {', '.join(map(repr, missing)) or 'none'}."
+                f"Error(s) in reparametrizing for {type(module).__name__}:\n\t"
+                + "\n\t".join(
+                    f"{what} key(s): {', '.join(map(repr, names))}."
+                    for what, names in (("Unexpected", unknown), ("Missing", missing))
+                    if names
+                )
             )
     if tie_weights:
         given = _tied(own, given)
@@ -87,7 +90,9 @@ def _merged(dicts: Any) -> dict[str, Any]:
     for d in dicts:
         for name, value in d.items():
             if name in merged:
-                raise ValueError(f"{name} appears in multiple dictionaries; behavior of functional call is ambiguous")
+                raise ValueError(
+                    f"['{name}'] appeared in multiple dictionaries; behavior of functional call is ambiguous"
+                )
             merged[name] = value
     return merged
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from numtorch import notices
+from numtorch.__future__ import conversions
 from numtorch._tensor import Tensor
 from numtorch.device import as_device, device
 from numtorch.dtype import dtype
@@ -42,7 +44,7 @@ class Convertible(Hookable):
         """Replace the elements of all parameters, their gradients and the buffers; Parameter objects stay the same."""
         for module in self.children() if recurse else ():
             module._apply(fn)
-        for p in self._parameters.values():
+        for name, p in list(self._parameters.items()):
             if p is None:
                 continue
             with no_grad():
@@ -50,10 +52,13 @@ class Convertible(Hookable):
                 after = fn(before)
                 if after is before:
                     continue
-                p.grad = None
-                p.data = after
+                if conversions.overwrite:
+                    kept = self._parameters[name] = Parameter(after, p.requires_grad)
+                else:
+                    kept, p.grad = p, None
+                    p.data = after
                 if g is not None:
-                    p.grad = fn(g.detach())
+                    kept.grad = fn(g.detach())
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)
@@ -94,8 +99,22 @@ class Convertible(Hookable):
                 raise TypeError(f"to() takes a device, a dtype or a tensor, not {described(a)}")
         if kind is not None and not kind.differentiable:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+        if kind is not None and kind.is_complex:
+            notices.warn(
+                "Complex modules are a new feature under active development whose design may change, and some modules "
+                "might not work as expected when using complex tensors as parameters or buffers."
+            )
         where = None if where is None else as_device(where)
-        return self._apply(lambda t: t.to(where, kind if t.dtype.differentiable else None))
+
+        def moved(t: Tensor) -> Tensor:
+            if where is not None and t.device.type == "meta" and where.type != "meta":
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                    "torch.nn.Module.to() when moving module from meta to a different device."
+                )
+            return t.to(where, kind if t.dtype.differentiable else None)
+
+        return self._apply(moved)
 
     def type(self, dst_type: Any) -> Any:
         """Cast all parameters and buffers, whatever their dtype.

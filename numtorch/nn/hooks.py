@@ -94,8 +94,9 @@ class WithModule:
 def _one_kind(before: bool | None, full: bool) -> bool:
     if before is not None and before is not full:
         raise RuntimeError(
-            "there are backward hooks of the other kind: use register_full_backward_hook (or "
-            "register_module_full_backward_hook) for all"
+            "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of "
+            "them: there are some of the other kind, and register_full_backward_hook (or "
+            "register_module_full_backward_hook) serves for all"
         )
     return full
 
@@ -651,6 +652,11 @@ class _Backward:
             seen = _replaced(hook(self.module, seen), seen, "pre")
         self.grad_output = seen
         if not self.watches_inputs:  # no input wants a gradient: this is all there will be
+            if self.post:
+                notices.warn(
+                    "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                    f"inputs require gradients ({type(self.module).__name__}): its grad_input is None"
+                )
             for hook in self.post:
                 given = hook(self.module, (None,) * self.count, seen)
                 if given is not None and not (isinstance(given, tuple) and all(v is None for v in given)):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
+from numtorch import notices
 from numtorch._tensor import Tensor
 from numtorch.grad_mode import no_grad
 from numtorch.nn.hooks import WithModule
@@ -95,6 +96,12 @@ class _Write:
             return
         if undoable:
             self.before = self.target.detach().clone()
+        if self.target.device.type == "meta" and self.value.device.type != "meta":
+            notices.warn(
+                f"for {self.name}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+                "current model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state "
+                "dictionary to their corresponding key in the module instead of copying them in place?)"
+            )
         self.target.copy_(self.value)
 
     def undo(self) -> None:

@@ -283,6 +283,9 @@ def interpolate(
         raise ValueError(
             "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
         )
+    needed = {"linear": 3, "bilinear": 4, "trilinear": 5}.get(mode)
+    if needed is not None and 3 <= input.ndim <= 5 and input.ndim != needed:
+        raise NotImplementedError(f"Got {input.ndim}D input, but {mode} mode needs {needed}D input")
     if mode not in _DIMS or dims not in _DIMS[mode]:
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported "

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from numtorch import overrides
 from numtorch._tensor import Tensor
 from numtorch.autograd import function, graph
 from numtorch.grad_mode import mode
@@ -48,6 +49,7 @@ class Paths:
 @contextlib.contextmanager
 def watching(r: Recorder) -> Iterator[None]:
     """Inside the block spans are told to the recorder."""
+    overrides._functions()  # modes look for functions once: before others stand in their places
     with contextlib.ExitStack() as stack:
         _watch_calls(r, stack)
         _watch_modules(r, stack)

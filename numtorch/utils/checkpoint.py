@@ -8,12 +8,16 @@ last of them. With it, the function runs outside the graph, and in backward a gr
 from __future__ import annotations
 
 import contextlib
+import enum
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numtorch as torch
 from numtorch import notices
+from numtorch.overrides import TorchFunctionMode
+from numtorch.utils._pytree import tree_flatten, tree_map
 
 _settings: dict[str, Any] = {"early_stop": None, "debug": None}
 _CHECKS = ("default", "none")
@@ -87,6 +91,258 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
         _settings["debug"] = before
 
 
+# --- results that are kept ------------------------------------------------------------------------------
+
+
+class CheckpointPolicy(enum.Enum):
+    """What a policy says of an op: whether its result is kept, or computed again in backward.
+
+    ``MUST_`` and ``PREFER_`` mean the same here; what is to go to the CPU is kept where it is.
+
+    >>> torch.utils.checkpoint.CheckpointPolicy.MUST_SAVE.name
+    'MUST_SAVE'
+    """
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+    PREFER_CPU_OFFLOAD = 5
+
+
+_RECOMPUTED = (CheckpointPolicy.MUST_RECOMPUTE, CheckpointPolicy.PREFER_RECOMPUTE)
+
+
+class SelectiveCheckpointContext:
+    """What a policy is told beside an op and its arguments.
+
+    Args:
+        is_recompute: False; a policy is asked once, when the op is called.
+        op_output: what the op returned.
+
+    >>> torch.utils.checkpoint.SelectiveCheckpointContext(is_recompute=False).is_recompute
+    False
+    """
+
+    def __init__(self, *, is_recompute: bool, op_output: Any = None):
+        self.is_recompute = is_recompute
+        self.op_output = op_output
+
+
+class _Kept:
+    """The result of one call, and of each tensor that the call saved for backward where it is found: among the
+    arguments or among the results."""
+
+    def __init__(self, result: Any, sources: list[tuple[bool, int]]):
+        self.sources = sources
+        self.version: list[int] = []
+        self.wanted: list[bool] = []
+
+        def held(x: Any) -> Any:
+            if not torch.is_tensor(x):
+                return x
+            self.version.append(x._version)
+            self.wanted.append(x.requires_grad)
+            return x.detach()
+
+        self.result = tree_map(held, result)
+
+    def get(self, op: Any, mutable: bool) -> Any:
+        """The result anew."""
+        counts = iter(zip(self.version, self.wanted, strict=True))
+
+        def given(x: Any) -> Any:
+            if not torch.is_tensor(x):
+                return x
+            version, wanted = next(counts)
+            if x._version != version and not mutable:
+                raise RuntimeError(
+                    "Tensor cached during selective activation checkpoint has been mutated: the result of "
+                    f"{torch.overrides.resolve_name(op)}. Pass allow_cache_entry_mutation=True to use it nonetheless"
+                )
+            y = x.detach().requires_grad_(wanted)
+            return y.clone() if mutable and wanted else y  # what is written in place must be no leaf
+
+        return tree_map(given, self.result)
+
+
+def _op_of(func: Any) -> Any:
+    """The function that users know, of a method or an operator."""
+    own = getattr(func, "op", None)
+    if own is not None:
+        for place in (torch, torch.nn.functional):
+            known = getattr(place, own.name, None)
+            if getattr(known, "op", None) is own:
+                return known
+    return func
+
+
+def _tensors(value: Any) -> list[Any]:
+    return [x for x in tree_flatten(value)[0] if torch.is_tensor(x)]
+
+
+def _same(x: Any, y: Any) -> bool:
+    return (
+        x is y
+        or (x.shape == y.shape and x.dtype == y.dtype and x.stride() == y.stride() and x.data_ptr() == y.data_ptr())
+    ) and x._version == y._version
+
+
+class _Selective(TorchFunctionMode):
+    """Both contexts of a function with a policy: they number its calls of each op."""
+
+    def __init__(self, calls: dict[Any, dict[int, _Kept]]):
+        super().__init__()
+        self.calls = calls
+        self.count: dict[Any, int] = defaultdict(int)
+        self.whole: _Run | None = None
+
+    def __enter__(self) -> TorchFunctionMode:
+        self.count.clear()
+        return super().__enter__()
+
+    def _next(self, op: Any) -> int:
+        self.count[op] += 1
+        return self.count[op] - 1
+
+
+class _Calling(_Selective):
+    """The call: keeps what the policy says."""
+
+    def __init__(self, policy: Callable, calls: dict):
+        super().__init__(calls)
+        self.policy = policy
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        op = _op_of(func)
+        number = self._next(op)
+        whole = self.whole
+        if whole is None:
+            return func(*args, **kwargs)
+        whole.recent = []
+        drawn = torch.default_generator._at
+        try:
+            result = func(*args, **kwargs)
+            saved = whole.recent
+        finally:
+            whole.recent = None
+        said = self.policy(SelectiveCheckpointContext(is_recompute=False, op_output=result), op, *args, **kwargs)
+        said = (CheckpointPolicy.PREFER_RECOMPUTE, CheckpointPolicy.MUST_SAVE)[said] if isinstance(said, bool) else said
+        if said in _RECOMPUTED:
+            return result
+        given, results = _tensors((args, kwargs)), _tensors(result)
+        if any(x is y for x in given for y in results):
+            return result  # written in place, or handed through
+        if torch.default_generator._at != drawn:
+            return result  # random numbers that come later must be the same again
+        sources = []
+        for t in saved:
+            places = [(True, i) for i, x in enumerate(given) if _same(x, t)]
+            places += [(False, i) for i, x in enumerate(results) if _same(x, t)]
+            if not places:
+                return result  # it saved what only the call itself can give
+            sources.append(places[0])
+        self.calls[op][number] = _Kept(result, sources)
+        return result
+
+
+class _Again(_Selective):
+    """The second run: what was kept is not computed."""
+
+    def __init__(self, calls: dict, mutable: bool):
+        super().__init__(calls)
+        self.mutable = mutable
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
+        op = _op_of(func)
+        kept = self.calls[op].get(self._next(op))
+        keep = None if self.whole is None else self.whole.keep
+        if kept is None or keep is None:
+            return func(*args, **(kwargs or {}))
+        result = kept.get(op, self.mutable)
+        given, results = _tensors((args, kwargs or {})), _tensors(result)
+        for of_arguments, i in kept.sources:
+            keep((given if of_arguments else results)[i])
+        return result
+
+
+def create_selective_checkpoint_contexts(
+    policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False
+) -> tuple[AbstractContextManager, AbstractContextManager]:
+    """The contexts with which ``checkpoint`` keeps the results of some ops, and computes only the others again.
+
+    An op runs again all the same if it draws random numbers, or saves for backward what is neither among its arguments
+    nor its results.
+
+    Args:
+        policy_fn_or_list: ``(context, op, *args, **kwargs)`` to a ``CheckpointPolicy``, or to whether to keep the
+            result; or a list of the functions whose results are kept, as ``[torch.matmul]``.
+        allow_cache_entry_mutation: use results that were written to in place since; otherwise they are an error.
+
+    Returns:
+        Two contexts, for ``context_fn``.
+
+    Raises:
+        TypeError: the policy is neither a function nor a list.
+        ValueError: the list has something that is no function.
+
+    >>> from functools import partial
+    >>> from numtorch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+    >>> x = torch.ones(2, 2, requires_grad=True)
+    >>> kept = partial(create_selective_checkpoint_contexts, [torch.matmul])
+    >>> y = checkpoint(lambda x: (x @ x).exp(), x, use_reentrant=False, context_fn=kept)
+    >>> y.sum().backward()
+    >>> x.grad[0]
+    tensor([29.5562, 29.5562])
+    """
+    if isinstance(policy_fn_or_list, list):
+        for op in policy_fn_or_list:
+            if not callable(op):
+                raise ValueError(f"Expected op in `op_list` to be a function, as torch.matmul, but got: {op!r}")
+        kept = [_op_of(op) for op in policy_fn_or_list]
+
+        def policy(context: SelectiveCheckpointContext, op: Any, *args: Any, **kwargs: Any) -> bool:
+            return op in kept
+
+    elif callable(policy_fn_or_list):
+        policy = policy_fn_or_list
+    else:
+        raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
+    calls: dict[Any, dict[int, _Kept]] = defaultdict(dict)
+    return _Calling(policy, calls), _Again(calls, allow_cache_entry_mutation)
+
+
+def detach_variable(inputs: tuple) -> tuple:
+    """The same tensors outside the graph; they want gradients if they did.
+
+    Args:
+        inputs: tensors, and what else is passed through.
+
+    Raises:
+        RuntimeError: it is no tuple.
+
+    >>> torch.utils.checkpoint.detach_variable((torch.ones(1, requires_grad=True) * 2, 3))
+    (tensor([2.], requires_grad=True), 3)
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
+    return tuple([x.detach().requires_grad_(x.requires_grad) if torch.is_tensor(x) else x for x in inputs])
+
+
+def check_backward_validity(inputs: Any) -> None:
+    """Warn if no tensor of several requires a gradient.
+
+    Args:
+        inputs: tensors, and what else there is.
+
+    >>> torch.utils.checkpoint.check_backward_validity([torch.ones(1, requires_grad=True)])
+    """
+    if not any(x.requires_grad for x in inputs if torch.is_tensor(x)):
+        notices.warn("None of the inputs have requires_grad=True. Gradients will be None")
+
+
 # --- without reentering -------------------------------------------------------------------------------
 
 
@@ -100,12 +356,16 @@ class _Run:
     Attributes:
         seen: what each saved tensor looked like.
         again: those that have been computed again and not been asked for yet.
+        recent: the tensors that were saved last, while somebody wants to know.
+        keep: takes the next tensor that is saved, while the function runs again.
     """
 
     def __init__(self, run: Callable[[], Any], check: bool, early_stop: bool, debug: bool):
         self.run, self.check, self.early_stop, self.debug = run, check, early_stop, debug
         self.seen: list[str] = []
         self.again: dict[int, Any] = {}
+        self.recent: list[Any] | None = None
+        self.keep: Callable[[Any], Any] | None = None
 
     def forward(self) -> Any:
         with torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack):
@@ -113,6 +373,8 @@ class _Run:
 
     def _pack(self, t: Any) -> int:
         self.seen.append(_told(t))
+        if self.recent is not None:
+            self.recent.append(t)
         return len(self.seen) - 1
 
     def _unpack(self, number: int) -> Any:
@@ -130,12 +392,16 @@ class _Run:
                 raise _Enough
             return found[-1]
 
-        with (
-            contextlib.suppress(_Enough),
-            torch.enable_grad(),
-            torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
-        ):
-            self.run()
+        self.keep = keep
+        try:
+            with (
+                contextlib.suppress(_Enough),
+                torch.enable_grad(),
+                torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
+            ):
+                self.run()
+        finally:
+            self.keep = None
         self._compare([_told(t) for t in found])
         return dict(enumerate(found))
 
@@ -173,7 +439,11 @@ def _without_reentry(
                 torch.set_rng_state(state)
             return function(*args, **kwargs)
 
-    return _Run(run, check, stop, debug).forward()
+    whole = _Run(run, check, stop, debug)
+    for context in contexts:
+        if isinstance(context, _Selective):
+            context.whole = whole
+    return whole.forward()
 
 
 # --- with reentering ----------------------------------------------------------------------------------

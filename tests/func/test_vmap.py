@@ -202,3 +202,11 @@ def test_indices_out_of_range_do_not_reach_the_next_sample():
 def test_parts_of_complex_numbers_that_need_no_gradient(f):
     x = numtorch.complex(numtorch.randn(3, 4), numtorch.randn(3, 4))
     assert numtorch.allclose(numtorch.vmap(f)(x), numtorch.stack([f(row) for row in x]))
+
+
+def test_an_integer_of_a_sample_is_an_index():
+    x = numtorch.arange(24.0).reshape(2, 3, 4)
+    at = numtorch.tensor([0, -1, 1])
+    for pick in (lambda k: x[:, k], lambda k: x[None, 0, k, 1:3], lambda k: x[0][k][1]):
+        want = [pick(k).tolist() for k in (0, -1, 1)]
+        assert numtorch.func.vmap(pick)(at).tolist() == want

@@ -76,15 +76,15 @@ class Half(nt.nn.Module):
 @pytest.mark.parametrize(
     "error, words, call",
     [
-        (ValueError, "no parameter or buffer", lambda m: parametrize.register_parametrization(m, "w", Twice())),
+        (ValueError, "does not have a parameter", lambda m: parametrize.register_parametrization(m, "w", Twice())),
         (ValueError, "changes the shape", lambda m: parametrize.register_parametrization(m, "weight", Narrow())),
         (ValueError, "changes the dtype", lambda m: parametrize.register_parametrization(m, "weight", Half())),
-        (ValueError, "no parametrization", lambda m: parametrize.remove_parametrizations(m, "weight")),
+        (ValueError, "not have a parametrization", lambda m: parametrize.remove_parametrizations(m, "weight")),
         (ValueError, "at least one", lambda m: parametrize.ParametrizationList([], m.weight)),
         (RuntimeError, "cannot be pickled", lambda m: pickle.dumps(parametrizations.weight_norm(m))),
         (ValueError, "has to be one of", lambda m: parametrizations.orthogonal(m, orthogonal_map="qr")),
         (ValueError, "a matrix", lambda m: parametrizations.orthogonal(m, "bias")),
-        (ValueError, "must be positive", lambda m: parametrizations.spectral_norm(m, n_power_iterations=0)),
+        (ValueError, "to be positive", lambda m: parametrizations.spectral_norm(m, n_power_iterations=0)),
         (IndexError, "out of range", lambda m: parametrizations.spectral_norm(m, dim=2)),
         (ValueError, "not found", nt.nn.utils.remove_weight_norm),
         (ValueError, "not found", nt.nn.utils.remove_spectral_norm),

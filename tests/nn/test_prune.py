@@ -77,12 +77,12 @@ def test_masks_are_torchs():
 @pytest.mark.parametrize(
     "error, words, call",
     [
-        (ValueError, "between 0 and 1", lambda m: prune.random_unstructured(m, "weight", 1.5)),
-        (TypeError, "must be an integer or a float", lambda m: prune.l1_unstructured(m, "weight", "a")),
-        (ValueError, "more than there are", lambda m: prune.l1_unstructured(m, "weight", 25)),
-        (ValueError, "two dimensions", lambda m: prune.ln_structured(m, "bias", 1, 2, 0)),
+        (ValueError, r"in the range \[0, 1\]", lambda m: prune.random_unstructured(m, "weight", 1.5)),
+        (TypeError, "Must be int or float", lambda m: prune.l1_unstructured(m, "weight", "a")),
+        (ValueError, "should be smaller than the number", lambda m: prune.l1_unstructured(m, "weight", 25)),
+        (ValueError, "applied to multidimensional", lambda m: prune.ln_structured(m, "bias", 1, 2, 0)),
         (IndexError, "out of range", lambda m: prune.random_structured(m, "weight", 1, 2)),
-        (ValueError, "is not pruned", lambda m: prune.remove(m, "weight")),
+        (ValueError, "has to be pruned before", lambda m: prune.remove(m, "weight")),
         (ValueError, "importance_scores", lambda m: prune.l1_unstructured(m, "weight", 1, nt.ones(2))),
         (
             TypeError,

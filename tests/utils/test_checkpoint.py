@@ -1,6 +1,9 @@
 """Checkpointing: the same gradients and random numbers, with the function run once more."""
 
 import contextlib
+import subprocess
+import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -118,3 +121,96 @@ def test_warnings():
         c.checkpoint(nt.exp, nt.ones(1, requires_grad=True))
     with pytest.warns(UserWarning, match="no argument requires gradients"):
         c.checkpoint(nt.exp, nt.ones(1), use_reentrant=True)
+
+
+# --- results that are kept ------------------------------------------------------------------------------
+
+
+def part(x, w):
+    y = nt.nn.functional.dropout(x @ w, 0.5)
+    return nt.matmul(nt.tanh(y), w) * nt.rand(2, 2)
+
+
+def of_part(**options):
+    """Gradients, and how many products were computed forward."""
+    nt.manual_seed(3)
+    x, w = (nt.tensor([[1.0, 2.0], [3.0, 4.0]]).mul(0.1).requires_grad_() for _ in "xw")
+    products = []
+
+    def counted(x, y):
+        products.append(1)
+        return nt.from_numpy(x.detach().numpy() @ y.detach().numpy())
+
+    with nt.kernels.use(nt.matmul, counted):
+        y = c.checkpoint(part, x, w, use_reentrant=False, **options) if options else part(x, w)
+        (y * nt.tensor([1.0, 2.0])).sum().backward()
+    return [x.grad.tolist(), w.grad.tolist()], len(products)
+
+
+def selected(policy, **options):
+    return {"context_fn": partial(c.create_selective_checkpoint_contexts, policy, **options)}
+
+
+def test_results_that_a_policy_keeps_are_not_computed_again():
+    want, once = of_part()
+    grads, all_again = of_part(context_fn=c.noop_context_fn)
+    assert grads == want
+    asked = []
+
+    def policy(context, op, *args, **kwargs):
+        asked.append((op, context.op_output.shape, context.is_recompute))
+        return c.CheckpointPolicy.MUST_SAVE if op is nt.matmul else c.CheckpointPolicy.PREFER_RECOMPUTE
+
+    for options in (
+        selected([nt.matmul]),
+        selected(policy),
+        selected(lambda context, op, *args, **kwargs: True),
+        selected([nt.matmul, nt.nn.functional.dropout, nt.rand], allow_cache_entry_mutation=True),
+    ):
+        grads, products = of_part(**options)
+        assert grads == want
+        assert products == once < all_again
+    assert (nt.matmul, (2, 2), False) in asked
+    grads, products = of_part(**selected(lambda context, op, *args, **kwargs: False))
+    assert (grads, products) == (want, all_again)
+
+
+def test_kept_results_that_were_written_to_are_told():
+    x = nt.ones(2, 2, requires_grad=True)
+    run = lambda x: (x @ x).mul_(2.0).exp()  # noqa: E731
+    y = c.checkpoint(run, x, use_reentrant=False, **selected([nt.matmul]))
+    with pytest.raises(RuntimeError, match=r"has been mutated: the result of torch\.matmul"):
+        y.sum().backward()
+
+
+def test_policies_are_functions_or_lists_of_them():
+    with pytest.raises(TypeError, match="either a function or a list of ops"):
+        c.create_selective_checkpoint_contexts(3)
+    with pytest.raises(ValueError, match="to be a function, as torch.matmul"):
+        c.create_selective_checkpoint_contexts(["aten.mm"])
+
+
+def test_what_checkpoints_are_made_of():
+    x, y, z = c.detach_variable((nt.ones(1, requires_grad=True) * 2, nt.ones(1), 3))
+    assert (x.requires_grad, x.grad_fn, y.requires_grad, z) == (True, None, False, 3)
+    with pytest.raises(RuntimeError, match="Only tuple of tensors is supported"):
+        c.detach_variable([1])
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+        c.check_backward_validity([nt.ones(1), 3])
+
+
+def test_modes_that_begin_within_a_profile_work_after_it():
+    code = """
+import numtorch as nt
+class Names(nt.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        print(nt.overrides.resolve_name(func))
+        return func(*args, **(kwargs or {}))
+x = nt.ones(1)
+with nt.profiler.profile(), Names():
+    nt.exp(x)
+with Names():
+    nt.exp(x)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["torch.exp"] * 2

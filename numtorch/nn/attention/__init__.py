@@ -51,5 +51,6 @@ def sdpa_kernel(backends: SDPBackend | Iterable[SDPBackend], set_priority: bool 
 
 if TYPE_CHECKING:
     from numtorch.nn.attention import bias as bias
+    from numtorch.nn.attention import flex_attention as flex_attention
 else:
-    __getattr__, __dir__ = absent.answers(__name__, ("bias",))
+    __getattr__, __dir__ = absent.answers(__name__, ("bias", "flex_attention"))

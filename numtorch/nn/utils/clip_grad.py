@@ -84,6 +84,10 @@ def clip_grad_norm_(
     >>> torch.nn.utils.clip_grad_norm_(w, 1.0), w.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
+    several = isinstance(parameters, Tensor) or hasattr(parameters, "__len__")
+    parameters = parameters if several else list(parameters)
+    if not several and not parameters:
+        notices.warn("`parameters` is an empty generator, no gradient clipping will occur.")
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
     _scale(grads, max_norm, total)

@@ -75,7 +75,10 @@ class WeightNorm:
             ValueError: the weight has no shape yet.
         """
         if _hook_of(module, WeightNorm, name) is not None:
-            raise RuntimeError(f"'{name}' has been given weight_norm before; remove_weight_norm takes it off")
+            raise RuntimeError(
+                f"Cannot register two weight_norm hooks on the same parameter {name}; remove_weight_norm takes the "
+                "first off"
+            )
         weight = getattr(module, name)
         if isinstance(weight, UninitializedParameter):
             raise ValueError("weight_norm: the weight has no shape yet; call the lazy module once before")
@@ -124,7 +127,10 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> An
     >>> layer.weight_g.shape, layer.weight_v.shape
     (torch.Size([40, 1]), torch.Size([40, 20]))
     """
-    notices.warn("nn.utils.weight_norm is deprecated: nn.utils.parametrizations.weight_norm follows it", FutureWarning)
+    notices.warn(
+        "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
+        FutureWarning,
+    )
     WeightNorm.apply(module, name, dim)
     return module
 
@@ -173,7 +179,9 @@ class SpectralNorm:
 
     def __init__(self, name: str = "weight", n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12):
         if n_power_iterations <= 0:
-            raise ValueError(f"spectral_norm: n_power_iterations must be positive, but got {n_power_iterations}")
+            raise ValueError(
+                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
+            )
         self.name, self.n_power_iterations, self.dim, self.eps = name, n_power_iterations, dim, eps
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
@@ -210,7 +218,10 @@ class SpectralNorm:
             ValueError: the weight has no shape yet.
         """
         if _hook_of(module, SpectralNorm, name) is not None:
-            raise RuntimeError(f"'{name}' has been given spectral_norm before; remove_spectral_norm takes it off")
+            raise RuntimeError(
+                f"Cannot register two spectral_norm hooks on the same parameter {name}; remove_spectral_norm takes the "
+                "first off"
+            )
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight: Any = module._parameters[name]
         if weight is None:

@@ -24,7 +24,7 @@ from numtorch.ops.random import randn
 def _tensor_of(module: Module, name: str) -> Tensor:
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
-        raise ValueError(f"Module '{module}' has no parameter or buffer of the name '{name}'")
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     return weight
 
 
@@ -93,7 +93,9 @@ class _SpectralNorm(Module):
         if not -n <= dim < n:
             raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}] but got {dim})")
         if n_power_iterations <= 0:
-            raise ValueError(f"spectral_norm: n_power_iterations must be positive, but got {n_power_iterations}")
+            raise ValueError(
+                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
+            )
         self.dim, self.eps = dim % n, eps
         if n > 1:
             self.n_power_iterations = n_power_iterations
@@ -263,7 +265,7 @@ def orthogonal(
     """
     weight = _tensor_of(module, name)
     if weight.ndim < 2:
-        raise ValueError(f"orthogonal: expected a matrix or a batch of them, but got a tensor of {weight.ndim} dims")
+        raise ValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
         square = weight.shape[-2] == weight.shape[-1]
         orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"

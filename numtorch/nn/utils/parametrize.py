@@ -60,10 +60,14 @@ def _check_same(what: str, found: Any, like: Any) -> None:
     if not isinstance(found, Tensor):
         raise ValueError(f"{what} must return a tensor. Got {type(found).__name__}")
     if found.dtype != like.dtype:
-        raise ValueError(f"{what} changes the dtype, from {like.dtype} to {found.dtype}; pass unsafe=True to allow it")
+        raise ValueError(
+            "Registering a parametrization may not change the dtype of the tensor, unless the `unsafe` flag is "
+            f"enabled: {what} changes the dtype, from {like.dtype} to {found.dtype}"
+        )
     if found.shape != like.shape:
         raise ValueError(
-            f"{what} changes the shape, from {tuple(like.shape)} to {tuple(found.shape)}; pass unsafe=True to allow it"
+            "Registering a parametrization may not change the shape of the tensor, unless the `unsafe` flag is "
+            f"enabled: {what} changes the shape, from {tuple(like.shape)} to {tuple(found.shape)}"
         )
 
 
@@ -216,8 +220,8 @@ def _property(name: str) -> property:
 
 def _getstate(self: Any) -> Any:
     raise RuntimeError(
-        "a parametrized module cannot be pickled, as its class is made for it: save its state_dict(), or remove the "
-        "parametrizations first"
+        "Serialization of parametrized modules is only supported through state_dict(). It cannot be pickled, as its "
+        "class is made for it: save its state_dict(), or remove the parametrizations first"
     )
 
 
@@ -292,7 +296,10 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
             module.parametrizations = ModuleDict()
         _lists(module)[tensor_name] = computed
     else:
-        raise ValueError(f"Module '{module}' has no parameter or buffer of the name '{tensor_name}' to parametrize")
+        raise ValueError(
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
+            f"'{tensor_name}'"
+        )
     return module
 
 
@@ -335,7 +342,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     Linear(in_features=2, out_features=1, bias=True)
     """
     if not is_parametrized(module, tensor_name):
-        raise ValueError(f"Module {module} has no parametrization of '{tensor_name}'")
+        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
     kept = _lists(module)[tensor_name]
     if kept.is_tensor:
         original = kept.original

@@ -286,16 +286,16 @@ def _left(method: BasePruningMethod, mask: Tensor) -> Any:
 
 def _check_amount(amount: Any) -> None:
     if not isinstance(amount, Real):
-        raise TypeError(f"amount must be an integer or a float, not {amount!r}")
+        raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     if float(amount) < 0 or (not isinstance(amount, Integral) and float(amount) > 1):
-        raise ValueError(f"amount={amount} must be a share between 0 and 1, or how many, an integer not below 0")
+        raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
 
 
 def _count(amount: Any, size: int) -> int:
     """How many of ``size`` are pruned."""
     n = int(amount) if isinstance(amount, Integral) else round(amount * size)
     if n > size:
-        raise ValueError(f"amount={amount} is more than there are to prune: {size}")
+        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")
     return n
 
 
@@ -449,8 +449,8 @@ def _to_prune(method: Any, t: Tensor) -> tuple[int, int]:
     """How many slices there are, and how many are pruned."""
     if t.ndim < 2:
         raise ValueError(
-            f"{type(method).__name__} prunes slices of tensors of two dimensions or more, but got {tuple(t.shape)}; "
-            "the unstructured methods take others"
+            "Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
+            f"{t.shape} with {t.ndim} dims; the unstructured methods take such tensors"
         )
     size = t.shape[_dim_of(method.dim, t)]
     return size, _count(method.amount, size)
@@ -668,7 +668,7 @@ def remove(module: Module, name: str) -> Any:
     """
     found = _method_of(module, name)
     if found is None:
-        raise ValueError(f"'{name}' of {module} is not pruned, so pruning cannot be removed from it")
+        raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")
     key, method = found
     method.remove(module)
     del module._forward_pre_hooks[key]

@@ -129,7 +129,10 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                     dim += 1
                 continue
             if k.ndim == 0 and k.dtype in dtypes.INTEGERS:  # counts as an integer, as in torch
-                x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim + gone))
+                if isinstance(k, batched.Batched):
+                    x = _row_of_sample(x, dim, k)
+                else:
+                    x = movement.select(x, dim, _checked(k.item(), x.shape[dim], dim + gone))
                 gone += 1
                 continue
             if k.dtype not in LONG_OR_INT:
@@ -148,6 +151,12 @@ def _basic(x: Tensor, key: list) -> tuple[Tensor, list[tuple[int, Tensor]]]:
                 f"(got {type(k).__name__})"
             )
     return x, advanced
+
+
+def _row_of_sample(x: Tensor, dim: int, k: Tensor) -> Tensor:
+    """What the integer ``k`` names, which is another one for each sample of a ``vmap``."""
+    at = ops.arithmetic.where(k < 0, k + x.shape[dim], k)
+    return movement.squeeze(ops.indexing.slices.index_select(x, dim, movement.unsqueeze(at, 0)), dim)
 
 
 def _checked(i: int, n: int, dim: int) -> int:

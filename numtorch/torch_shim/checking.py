@@ -130,8 +130,11 @@ class Reader(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
         name = self._dotted(node.value)
-        if name is not None and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            self._scopes[-1][node.targets[0].id] = name  # F = torch.nn.functional
+        for target in node.targets:
+            for bound in ast.walk(target):
+                if isinstance(bound, ast.Name) and isinstance(bound.ctx, ast.Store):
+                    # F = torch.nn.functional; but optim = optim.Adam(...) is no module any more
+                    self._scopes[-1][bound.id] = name if bound is target else None
 
     def _function(self, node: Any) -> None:
         for outside in (

@@ -153,6 +153,26 @@ def public_place(module: str, name: str) -> str:
 
 
 @cache
+def _deepest() -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for path, listed in modules().items():
+        for name, place in (listed or {}).items():
+            if place and path.startswith(f"{place}.") and path.count(".") > found.get((place, name), "").count("."):
+                found[place, name] = path
+    return found
+
+
+def defined_in(place: str, name: str) -> str:
+    """The deepest module of PyTorch's that has a name which users find in another one: there it is defined.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.defined_in("torch.nn", "LSTM"), names.defined_in("torch.optim", "Adafactor")
+    ('torch.nn.modules.rnn', 'torch.optim')
+    """
+    return _deepest().get((place, name), place)
+
+
+@cache
 def here(path: str) -> str | None:
     """The module of numtorch that a module of PyTorch's is; None if there is none.
 

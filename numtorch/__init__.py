@@ -60,6 +60,8 @@ from numtorch.layouts import (
     strided as strided,
 )
 from numtorch import settings as settings
+from numtorch.errors import OutOfMemoryError as OutOfMemoryError
+from numtorch.amp.grad_scaler import GradScaler as GradScaler
 from numtorch.amp.autocast_mode import (
     autocast as autocast,
     autocast_decrement_nesting as autocast_decrement_nesting,
@@ -188,10 +190,10 @@ if TYPE_CHECKING:
     from numtorch import version as version
     from numtorch import vision as vision
 else:
-    from numtorch import interop
+    from numtorch import foreach, interop
     from numtorch import functions  # noqa: F401 - it says what torch calls it
 
-    globals().update(exports.PLACES["torch"])
+    globals().update(exports.PLACES["torch"] | foreach.FUNCTIONS)
     aliases.publish(globals())  # sum(x, axis=0)
     tracebacks.install()
     interop.watch()  # einops and opt_einsum

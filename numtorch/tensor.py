@@ -258,6 +258,16 @@ def is_cuda(self: Tensor) -> bool:
 
 
 @attribute
+def is_cpu(self: Tensor) -> bool:
+    """Whether in the memory of the CPU.
+
+    >>> torch.zeros(1).is_cpu
+    True
+    """
+    return self.device.type == "cpu"
+
+
+@attribute
 def is_meta(self: Tensor) -> bool:
     """Whether without elements, on the device ``"meta"``.
 

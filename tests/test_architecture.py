@@ -84,6 +84,7 @@ FLOORS = {
     "numtorch.methods": 6,
     "numtorch.queries": 6,
     "numtorch.functions": 7,
+    "numtorch.foreach": 8,  # _foreach_add and the like: ops for each tensor of a list
     "numtorch.values": 6,
     "numtorch.gradients": 6,
     "numtorch.operators": 6,

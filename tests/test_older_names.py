@@ -98,7 +98,13 @@ def test_a_buffer_is_shared_and_tracked():
 
 
 def test_types_and_layouts_pickle():
-    for value in (numtorch.FloatTensor, numtorch.cuda.LongTensor, numtorch.strided, numtorch.channels_last, numtorch.autograd.Variable):
+    for value in (
+        numtorch.FloatTensor,
+        numtorch.cuda.LongTensor,
+        numtorch.strided,
+        numtorch.channels_last,
+        numtorch.autograd.Variable,
+    ):
         assert pickle.loads(pickle.dumps(value)) is value and copy.deepcopy(value) is value
 
 

@@ -55,6 +55,8 @@ def _below(found: Any, path: str, part: str) -> Any:
         value = vars(found).get(part, _MISSING)
         if value is not _MISSING and not isinstance(value, ModuleType):
             return value
+        if part in absent.MEMBERS.get(path.replace("torchvision", "torch.vision", 1), ()):
+            return _VALUE  # imported when it is named
     module = _module(f"{path}.{part}")
     place = names.public_place(path, part)
     if module is not _MISSING or place == path:

@@ -17,6 +17,7 @@ PLACES = {
     "torch._tensor": "numtorch._tensor",
     "torch._dynamo": "numtorch.compiler",
     "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
+    "torch.autograd.profiler": "numtorch.profiler.older",
     "torch.autograd.variable": "numtorch.autograd.graph",
     "torch.cpu.amp": "numtorch.amp.cpu",
     "torch.cuda.amp": "numtorch.amp.cuda",

@@ -7,7 +7,11 @@ from einops.layers.torch import EinMix, Rearrange, Reduce
 
 x = numbers(0, 2, 4, 6, 3)
 packed, shapes = pack([x[:, 0], x[:, 1, 0]], "b *")
-net = fill(torch.nn.Sequential(Rearrange("b h w c -> b (h w) c"), EinMix("b n c -> b n d", "c d", c=3, d=5), Reduce("b n d -> b d", "max")))
+net = fill(
+    torch.nn.Sequential(
+        Rearrange("b h w c -> b (h w) c"), EinMix("b n c -> b n d", "c d", c=3, d=5), Reduce("b n d -> b d", "max")
+    )
+)
 net(x).square().sum().backward()
 tell(
     rearrange=rearrange(x, "b (h p) w c -> b h w (p c)", p=2)[0],

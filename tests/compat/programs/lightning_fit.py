@@ -47,5 +47,7 @@ with tempfile.TemporaryDirectory() as folder:
     trainer.fit(first, data, data)
     trainer.save_checkpoint(f"{folder}/at.ckpt")
     second = Regression()
-    L.Trainer(max_epochs=5, enable_checkpointing=False, **some).fit(second, data, data, ckpt_path=f"{folder}/at.ckpt", weights_only=False)
+    L.Trainer(max_epochs=5, enable_checkpointing=False, **some).fit(
+        second, data, data, ckpt_path=f"{folder}/at.ckpt", weights_only=False
+    )
 tell(first=first.losses, second=second.losses)

@@ -10,7 +10,12 @@ metrics = {
     "confusion": m.ConfusionMatrix(task="multiclass", num_classes=4),
     "precision": m.Precision(task="multiclass", num_classes=4, average="none"),
 }
-regression = {"mse": m.MeanSquaredError(), "r2": m.R2Score(), "pearson": m.PearsonCorrCoef(), "mae": m.MeanAbsoluteError()}
+regression = {
+    "mse": m.MeanSquaredError(),
+    "r2": m.R2Score(),
+    "pearson": m.PearsonCorrCoef(),
+    "mae": m.MeanAbsoluteError(),
+}
 for i in range(3):
     scores, target = numbers(i, 20, 4).softmax(-1), integers(i, 4, 20)
     for metric in metrics.values():

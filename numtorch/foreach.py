@@ -47,7 +47,7 @@ def _spread(name: str, given: Any, n: int) -> Sequence[Any]:
     return given
 
 
-def _function(op: str, shape: str, inplace: bool) -> Callable[..., Any]:
+def _function(op: str, shape: str, inplace: int) -> Callable[..., Any]:
     name = f"_foreach_{op}{'_' * inplace}"
 
     def method(x: Tensor, operand: Any = None) -> Callable[..., Any]:

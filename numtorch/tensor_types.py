@@ -125,7 +125,7 @@ CharTensor, ByteTensor, BoolTensor = TENSOR_TYPES["CharTensor"], TENSOR_TYPES["B
 
 
 def place_of(t: Any) -> tuple[dtypes.dtype, Any]:
-    """The dtype that a dtype, a tensor type, a Python type or a name stands for, and its device; None for any device."""
+    """The dtype that a dtype, a tensor type, a Python type or a name stands for, and its device; None for any."""
     if isinstance(t, dtypes.dtype):
         return t, None
     if isinstance(t, str) and t.startswith("torch."):

@@ -16,8 +16,9 @@ MODULES = """
     torch.optim.lr_scheduler torch.optim.swa_utils torch.autograd torch.autograd.functional torch.autograd.forward_ad
     torch.autograd.graph torch.autograd.profiler torch.linalg torch.fft torch.special torch.sparse torch.signal.windows
     torch.func torch.distributions torch.distributed torch.utils torch.utils.data torch.utils.checkpoint
-    torch.utils.benchmark torch.utils.tensorboard torch.utils.dlpack torch.utils._pytree torch.utils.model_zoo torch.cuda
-    torch.cuda.amp torch.amp torch.accelerator torch.backends torch.backends.cudnn torch.jit torch.fx torch.hub
+    torch.utils.benchmark torch.utils.tensorboard torch.utils.dlpack torch.utils._pytree torch.utils.model_zoo
+    torch.cuda torch.cuda.amp torch.amp torch.accelerator torch.backends torch.backends.cudnn torch.jit torch.fx
+    torch.hub
     torch.profiler torch.random torch.serialization torch.multiprocessing torch.testing torch.overrides torch.library
     torch.masked torch.compiler torch.types
     torchvision.datasets torchvision.io torchvision.models torchvision.ops torchvision.transforms

@@ -15,7 +15,7 @@ def profile(enabled: bool = True, *, with_stack: bool = False, profile_memory: b
     Args:
         enabled: False observes nothing; the block gives None.
         with_stack, profile_memory: of ``torch.profiler.profile``.
-        **switches: PyTorch's other ones (``use_cuda``, ``record_shapes``, ``with_flops``); what they ask for is always there.
+        **switches: PyTorch's other ones (``use_cuda``, ``record_shapes``, ``with_flops``): that is always observed.
 
     Returns:
         A context manager.

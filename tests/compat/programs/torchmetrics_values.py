@@ -1,4 +1,4 @@
-"""torchmetrics: accuracy, F1, AUROC, confusion matrix, regression and text metrics, over several updates."""
+"""torchmetrics: accuracy, F1, AUROC, confusion matrix, regression metrics, over several updates."""
 
 import torchmetrics as m
 from _values import integers, numbers, tell

@@ -79,7 +79,7 @@ def _function(op: str, shape: str, inplace: int) -> Callable[..., Any]:
         rest = (_spread(name, tensors1, len(xs)), _spread(name, weight, len(xs)))
         return results(xs, [method(x)(end, w) for x, end, w in zip(xs, *rest, strict=True)])
 
-    made = {"alone": alone, "operand": operand, "products": products, "weighted": weighted}[shape]
+    made: Any = {"alone": alone, "operand": operand, "products": products, "weighted": weighted}[shape]
     made.__name__ = made.__qualname__ = name
     made.__module__ = "numtorch"
     return made
@@ -115,7 +115,7 @@ def _foreach_copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
     return self
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Any] = {
     f.__name__: f
     for f in (
         *(

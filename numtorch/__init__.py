@@ -60,6 +60,8 @@ from numtorch.layouts import (
     strided as strided,
 )
 from numtorch import settings as settings
+from numtorch.errors import OutOfMemoryError as OutOfMemoryError
+from numtorch.amp.grad_scaler import GradScaler as GradScaler
 from numtorch.amp.autocast_mode import (
     autocast as autocast,
     autocast_decrement_nesting as autocast_decrement_nesting,

@@ -34,6 +34,8 @@ from numtorch.layouts import sparse_csc as sparse_csc
 from numtorch.layouts import sparse_csr as sparse_csr
 from numtorch.layouts import strided as strided
 from numtorch import settings as settings
+from numtorch.errors import OutOfMemoryError as OutOfMemoryError
+from numtorch.amp.grad_scaler import GradScaler as GradScaler
 from numtorch.amp.autocast_mode import autocast as autocast
 from numtorch.amp.autocast_mode import autocast_decrement_nesting as autocast_decrement_nesting
 from numtorch.amp.autocast_mode import autocast_increment_nesting as autocast_increment_nesting

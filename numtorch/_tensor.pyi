@@ -683,6 +683,9 @@ class Tensor:
     def is_contiguous(self, memory_format: Any = ...) -> builtins.bool:
         """Whether the elements are in row-major order, without gaps."""
     @property
+    def is_cpu(self) -> builtins.bool:
+        """Whether in the memory of the CPU."""
+    @property
     def is_cuda(self) -> builtins.bool:
         """Whether on a GPU."""
     def is_floating_point(self) -> builtins.bool:

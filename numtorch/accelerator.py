@@ -89,6 +89,14 @@ def synchronize(device: Any = None) -> None:
     cuda.synchronize(device)
 
 
+memory_allocated = cuda.memory_allocated
+max_memory_allocated = cuda.max_memory_allocated
+memory_reserved = cuda.memory_reserved
+max_memory_reserved = cuda.max_memory_reserved
+reset_peak_memory_stats = cuda.reset_peak_memory_stats
+get_memory_info = cuda.mem_get_info
+
+
 def empty_cache() -> None:
     """Give memory that is waiting to be freed back to the driver.
 

@@ -15,6 +15,12 @@ from numtorch._tensor import Tensor
 from numtorch.errors import OutOfMemoryError as OutOfMemoryError
 from numtorch.kernels import launch
 from numtorch.ops import generator
+from numtorch.tensor_types import CUDA_TYPES
+
+FloatTensor, DoubleTensor = CUDA_TYPES["FloatTensor"], CUDA_TYPES["DoubleTensor"]
+HalfTensor, BFloat16Tensor = CUDA_TYPES["HalfTensor"], CUDA_TYPES["BFloat16Tensor"]
+LongTensor, IntTensor, ShortTensor = CUDA_TYPES["LongTensor"], CUDA_TYPES["IntTensor"], CUDA_TYPES["ShortTensor"]
+CharTensor, ByteTensor, BoolTensor = CUDA_TYPES["CharTensor"], CUDA_TYPES["ByteTensor"], CUDA_TYPES["BoolTensor"]
 
 
 def is_available() -> bool:

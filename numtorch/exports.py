@@ -80,6 +80,7 @@ def classes(package: str, path: Any, bases: tuple[type, ...]) -> dict[str, type]
                     and issubclass(value, bases)
                     and value.__module__ == info.name
                     and not name.startswith("_")
+                    and not vars(value).get("_is_part", False)  # of another layer
                 ):
                     found[name] = value
     return dict(sorted(found.items()))

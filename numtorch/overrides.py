@@ -63,7 +63,7 @@ class _State(threading.local):
 
 _state = _State()
 _users = 0
-_lock = threading.Lock()
+_lock = threading.RLock()  # a tracer may be collected while it is held
 _answers: dict[Any, Callable] = {}
 
 
@@ -118,6 +118,20 @@ def interception() -> Iterator[None]:
         yield
     finally:
         _intercept(-1)
+
+
+def intercepted() -> Callable[[], None]:
+    """From now on functions look for ``__torch_function__``, until what is returned is called.
+
+    Returns:
+        A function without arguments.
+
+    >>> from numtorch import overrides
+    >>> release = overrides.intercepted()
+    >>> release()
+    """
+    _intercept(1)
+    return partial(_intercept, -1)
 
 
 def _intercept(more: int) -> None:

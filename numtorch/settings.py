@@ -7,7 +7,7 @@ from typing import Any
 from numtorch.device import CPU, DEFAULT, as_device, device
 from numtorch.dtype import set_default_dtype
 from numtorch.exports import exported
-from numtorch.tensor_types import dtype_of
+from numtorch.tensor_types import place_of
 
 _deterministic = {"on": False, "warn_only": False}
 
@@ -123,17 +123,19 @@ def set_default_device(device: Any) -> None:
 
 @exported("torch")
 def set_default_tensor_type(t: Any) -> None:
-    """Set the dtype of new tensors by an older name: ``set_default_dtype``.
+    """Set the dtype and the device of new tensors by an older name: ``set_default_dtype``, ``set_default_device``.
 
     Args:
-        t: a tensor type such as ``torch.DoubleTensor``, its name, or a dtype.
+        t: a tensor type such as ``torch.DoubleTensor`` or ``torch.cuda.FloatTensor``, its name, or a dtype.
 
     Raises:
-        TypeError: it is not floating-point.
+        TypeError: it is not floating-point, or on a GPU and there is none.
 
     >>> torch.set_default_tensor_type(torch.FloatTensor)
     """
-    d = dtype_of(t)
+    d, place = place_of(t)
     if not d.is_floating_point:
         raise TypeError("invalid type object: only floating-point types are supported as the default type")
     set_default_dtype(d)
+    if place is not None:
+        DEFAULT.device = place

@@ -22,7 +22,7 @@ from numtorch.ops import arithmetic, comparison, creation, movement, reduction
 from numtorch.ops.movement import views
 from numtorch.ops.sparse import methods as sparse_methods
 from numtorch.storage import wrap_dim
-from numtorch.tensor_types import TYPE_NAMES, dtype_of, legacy
+from numtorch.tensor_types import TYPE_NAMES, legacy, place_of
 
 # --- what the tensor is -----------------------------------------------------------------------------------
 
@@ -255,6 +255,16 @@ def is_cuda(self: Tensor) -> bool:
     False
     """
     return self.device.type == "cuda"
+
+
+@attribute
+def is_cpu(self: Tensor) -> bool:
+    """Whether in the memory of the CPU.
+
+    >>> torch.zeros(1).is_cpu
+    True
+    """
+    return self.device.type == "cpu"
 
 
 @attribute
@@ -576,7 +586,7 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
     Raises:
         ValueError: an unknown name.
-        TypeError: ``dtype`` is none of these.
+        TypeError: ``dtype`` is none of these, or a type of tensors on a GPU, and there is none.
 
     >>> x = torch.tensor([1.5])
     >>> x.type(), x.type(torch.int64)
@@ -588,7 +598,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
             if self.device.type == "cpu"
             else TYPE_NAMES[self.dtype].replace("torch.", "torch.cuda.")
         )
-    return movement.to(self, dtype_of(dtype))
+    d, device = place_of(dtype)
+    return movement.to(self, d, device=device)
 
 
 @method

@@ -9,6 +9,8 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
+from numtorch.device import as_device
+from numtorch.kernels import launch
 from numtorch.ops import creation
 from numtorch.storage import Size
 
@@ -57,56 +59,82 @@ def legacy(args: tuple, d: dtypes.dtype, device: Any = None) -> Tensor:
     return creation.empty(*args or (0,), dtype=d, device=device)
 
 
-_DOC = """Tensors of {dtype}: an older name of the dtype, which makes tensors when called.
+_DOC = """Tensors of {dtype}{where}: an older name of the dtype, which makes tensors when called.
 
 Newer programs call ``torch.empty`` and ``torch.tensor``.
 
 Args:
     *args: sizes of a tensor with elements of any value, or one sequence of elements.
-
+{example}"""
+_CPU = """
 >>> isinstance(torch.{name}(2, 3), torch.{name}), torch.{name}([1, 0]).dtype
 (True, torch.{dtype})
+"""
+_CUDA = """
+Raises:
+    TypeError: there is no GPU.
+
+>>> isinstance(torch.zeros(2), torch.cuda.{name}), torch.cuda.{name}.dtype
+(False, torch.{dtype})
 """
 
 
 class TensorType(type):
-    """The class of ``torch.LongTensor`` and the like."""
+    """The class of ``torch.LongTensor``, ``torch.cuda.LongTensor`` and the like."""
 
     dtype: dtypes.dtype
+    is_cuda: bool
 
     def __repr__(cls) -> str:
-        return f"<class '{TYPE_NAMES[cls.dtype]}'>"
+        return f"<class '{cls.__module__.replace('numtorch', 'torch')}.{cls.__name__}'>"
 
     def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, Tensor) and x.dtype is cls.dtype
+        return isinstance(x, Tensor) and x.dtype is cls.dtype and (x.device.type == "cuda") is cls.is_cuda
+
+    def device(cls) -> Any:
+        """Where its tensors are; TypeError if there is no such device.
+
+        >>> torch.FloatTensor.device()
+        device(type='cpu')
+        """
+        if cls.is_cuda and not launch.is_available():
+            raise TypeError(
+                f"type torch.cuda.{cls.__name__} not available: there is no GPU. torch.{cls.__name__} is on the CPU: "
+                f"torch.cuda.{cls.__name__} if torch.cuda.is_available() else torch.{cls.__name__}"
+            )
+        return as_device("cuda" if cls.is_cuda else "cpu")
 
 
 def _new(cls: TensorType, *args: Any) -> Tensor:
-    return legacy(args, cls.dtype)
+    return legacy(args, cls.dtype, cls.device() if cls.is_cuda else None)
 
 
-def _type(name: str, d: dtypes.dtype) -> TensorType:
-    doc = _DOC.format(name=name, dtype=d.name)
-    return TensorType(name, (), {"dtype": d, "__new__": _new, "__module__": __name__, "__doc__": doc})
+def _type(name: str, d: dtypes.dtype, module: str) -> TensorType:
+    cuda = module == "numtorch.cuda"
+    example = (_CUDA if cuda else _CPU).format(name=name, dtype=d.name)
+    doc = _DOC.format(dtype=d.name, where=" on the GPU" if cuda else "", example=example)
+    return TensorType(name, (), {"dtype": d, "is_cuda": cuda, "__new__": _new, "__module__": module, "__doc__": doc})
 
 
-TENSOR_TYPES = {name.split(".")[1]: _type(name.split(".")[1], d) for d, name in TYPE_NAMES.items()}
+TENSOR_TYPES = {name.split(".")[1]: _type(name.split(".")[1], d, "numtorch") for d, name in TYPE_NAMES.items()}
+CUDA_TYPES = {name: _type(name, kind.dtype, "numtorch.cuda") for name, kind in TENSOR_TYPES.items()}
 FloatTensor, DoubleTensor = TENSOR_TYPES["FloatTensor"], TENSOR_TYPES["DoubleTensor"]
 HalfTensor, BFloat16Tensor = TENSOR_TYPES["HalfTensor"], TENSOR_TYPES["BFloat16Tensor"]
 LongTensor, IntTensor, ShortTensor = TENSOR_TYPES["LongTensor"], TENSOR_TYPES["IntTensor"], TENSOR_TYPES["ShortTensor"]
 CharTensor, ByteTensor, BoolTensor = TENSOR_TYPES["CharTensor"], TENSOR_TYPES["ByteTensor"], TENSOR_TYPES["BoolTensor"]
 
 
-def dtype_of(t: Any) -> dtypes.dtype:
-    """The dtype that a dtype, a tensor type, a Python type or a name stands for."""
+def place_of(t: Any) -> tuple[dtypes.dtype, Any]:
+    """The dtype that a dtype, a tensor type, a Python type or a name stands for, and its device; None for any."""
     if isinstance(t, dtypes.dtype):
-        return t
+        return t, None
+    if isinstance(t, str) and t.startswith("torch."):
+        types = CUDA_TYPES if t.startswith("torch.cuda.") else TENSOR_TYPES
+        t = types.get(t.removeprefix("torch.").removeprefix("cuda."), t)
     if isinstance(t, TensorType):
-        return t.dtype
-    if isinstance(t, str) and t.startswith("torch.") and t.split(".")[-1] in TENSOR_TYPES:
-        return TENSOR_TYPES[t.split(".")[-1]].dtype
+        return t.dtype, t.device()
     if t in (float, int, bool, complex):
-        return dtypes.as_dtype(t)
+        return dtypes.as_dtype(t), None
     if isinstance(t, str):
         near = f"; torch.{t} is" if isinstance(getattr(dtypes, t, None), dtypes.dtype) else ""
         raise ValueError(f"invalid type: {t!r}, which is neither 'torch.FloatTensor' nor another type of tensors{near}")

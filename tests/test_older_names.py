@@ -20,6 +20,8 @@ isinstance(t.ones(1), t.FloatTensor), isinstance(t.ones(1), t.LongTensor), isins
 isinstance(3, t.FloatTensor | None), isinstance(t.ones(1), t.FloatTensor | None), isinstance(None, t.LongTensor | None)
 isinstance(t.ones(1), (t.FloatTensor, t.LongTensor)), t.ones(1).type() == "torch.FloatTensor"
 t.ones(1).type(t.LongTensor), repr(t.FloatTensor), t.FloatTensor.__name__, t.FloatTensor.dtype
+repr(t.cuda.FloatTensor), t.cuda.LongTensor.__name__, t.cuda.HalfTensor.dtype, t.cuda.FloatTensor.is_cuda
+t.FloatTensor.is_cuda, isinstance(t.ones(1), t.cuda.FloatTensor), isinstance(None, t.cuda.ByteTensor | None)
 isinstance(t.ones(1), t.autograd.Variable), isinstance(t.autograd.Variable, type), isinstance(3, t.autograd.Variable)
 t.autograd.Variable(t.ones(2), requires_grad=True).requires_grad, t.autograd.Variable(t.ones(2)).is_leaf
 t.zeros(2).layout, t.zeros(2).layout == t.strided, t.zeros(2).layout == t.sparse_coo, t.channels_last, t.preserve_format
@@ -96,8 +98,26 @@ def test_a_buffer_is_shared_and_tracked():
 
 
 def test_types_and_layouts_pickle():
-    for value in (numtorch.FloatTensor, numtorch.strided, numtorch.channels_last, numtorch.autograd.Variable):
+    for value in (
+        numtorch.FloatTensor,
+        numtorch.cuda.LongTensor,
+        numtorch.strided,
+        numtorch.channels_last,
+        numtorch.autograd.Variable,
+    ):
         assert pickle.loads(pickle.dumps(value)) is value and copy.deepcopy(value) is value
+
+
+@pytest.mark.skipif(numtorch.cuda.is_available(), reason="there is a GPU")
+def test_types_of_a_gpu_that_is_not_there():
+    for use in (
+        lambda: numtorch.cuda.FloatTensor(2, 3),
+        lambda: numtorch.ones(1).type(numtorch.cuda.LongTensor),
+        lambda: numtorch.ones(1).type("torch.cuda.FloatTensor"),
+        lambda: numtorch.set_default_tensor_type(numtorch.cuda.FloatTensor),
+    ):
+        with pytest.raises(TypeError, match="Tensor not available: there is no GPU.*is on the CPU"):
+            use()
 
 
 def test_settings():

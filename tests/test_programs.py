@@ -2,6 +2,7 @@
 Values are said here; those that PyTorch gives too are compared where it is installed."""
 
 import copy
+import gc
 import importlib.util
 import math
 import pickle
@@ -360,3 +361,44 @@ def test_importing_numtorch_loads_none_of_them():
     code = f"import sys, numtorch; print([n for n in {names!r} if 'numtorch.' + n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_functions_and_layers_on_proxies_outside_of_a_trace():
+    """As PyTorch's examples put the formula of a layer in the place of its call."""
+    net = fx.symbolic_trace(nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))
+    tracer = fx.proxy.GraphAppendingTracer(net.graph)
+    (call,) = net.graph.find_nodes(op="call_module", target="0")
+    with net.graph.inserting_before(call):
+        put = net.get_submodule("0")(fx.Proxy(call.args[0], tracer))
+        put = torch.cat([put, put])
+        call.replace_all_uses_with(put.node)
+        net.graph.erase_node(call)
+    net.recompile()
+    assert "torch.nn.functional.relu(" in net.code and "torch.cat(" in net.code
+    assert net(torch.tensor([[-1.0, 2.0]])).shape == (2, 2)
+    del tracer, put, call, net
+    gc.collect()
+    assert not overrides._users
+
+
+def test_the_older_profiler():
+    from numtorch.profiler import older
+
+    with older.profile(enabled=False) as nothing:
+        torch.ones(2).exp()
+    assert nothing is None
+    with older.profile(use_cuda=True, record_shapes=True) as prof, older.record_function("part"):
+        torch.ones(2).exp()
+    assert [row.op for row in prof.rows if row.op == "exp"] == ["exp"]
+
+
+def test_names_that_programs_use():
+    assert torch.ones(1).is_cpu and not torch.empty(1, device="meta").is_cpu
+    assert torch.GradScaler is torch.amp.GradScaler and issubclass(torch.OutOfMemoryError, RuntimeError)
+    assert torch.utils.model_zoo.load_url is torch.hub.load_state_dict_from_url
+    x = torch.ones(2, requires_grad=True)
+    a, b = torch.utils.checkpoint.detach_variable((x * 2, 3))
+    assert a.is_leaf and a.requires_grad and a.tolist() == [2, 2] and b == 3
+    with pytest.raises(RuntimeError, match="Only tuple of tensors is supported"):
+        torch.utils.checkpoint.detach_variable([x])
+    torch.utils.checkpoint.set_device_states(*torch.utils.checkpoint.get_device_states(x, {"a": x}))

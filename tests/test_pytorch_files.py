@@ -26,6 +26,7 @@ from numtorch.dtype import COMPUTED
 from numtorch.dtype import UNSIGNED as INTEGERS_TO_STORE
 from numtorch.errors import CorruptFile, UnknownGlobal
 from numtorch.serialization import archive, pytorch
+from numtorch.serialization import globals as class_names
 from numtorch.serialization.opcodes import MAX_DEPTH
 from numtorch.torch_shim import names
 
@@ -626,5 +627,37 @@ def test_names_of_classes_are_pytorchs():
     from numtorch.serialization import globals
 
     assert globals.theirs("numtorch.nn.normalization", "BatchNorm2d") == "torch.nn.modules.batchnorm"
-    assert globals.theirs("numtorch.nn.normalization", "LayerNorm") == "torch.nn.modules.normalization"
+    assert class_names.theirs("numtorch.nn.normalization", "LayerNorm") == "torch.nn.modules.normalization"
     assert names.here("torch.nn.modules.batchnorm") == "numtorch.nn.normalization"
+
+
+def test_whole_attention_is_written_and_read(theirs):
+    """Every part of a layer stands in PyTorch's module under the name that it is written with."""
+    layer = torch.nn.TransformerEncoderLayer(4, 2, 8).eval()
+    there = theirs.load(io.BytesIO(written(layer)), weights_only=False)
+    x = np.ones((3, 2, 4), np.float32)
+    y, z = layer(torch.from_numpy(x)), there(theirs.from_numpy(x))
+    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def _below(cls):
+    return {cls, *(c for b in cls.__subclasses__() for c in _below(b))}
+
+
+@pytest.mark.parametrize("space, base", [("nn", "Module"), ("optim", "Optimizer")])
+def test_every_class_is_found_by_its_name_here_and_in_torch(space, base):
+    classes = [c for c in _below(getattr(getattr(torch, space), base)) if c.__module__.startswith(f"numtorch.{space}.")]
+    assert len(classes) > 10
+    for cls in classes:
+        assert getattr(sys.modules[cls.__module__], cls.__qualname__) is cls
+        if not cls.__name__.startswith("_") and hasattr(getattr(torch, space), cls.__name__):
+            where = class_names.theirs(cls.__module__, cls.__qualname__)
+            assert where.startswith(f"torch.{space}") and class_names.ours(where, cls.__qualname__) is cls
+
+
+@pytest.mark.parametrize("space", ["nn", "optim"])
+def test_classes_are_written_with_the_names_of_torch(space, theirs):
+    for name, cls in vars(getattr(torch, space)).items():
+        other = getattr(getattr(theirs, space), name, None)
+        if isinstance(cls, type) and isinstance(other, type) and cls.__module__.startswith(f"numtorch.{space}."):
+            assert class_names.theirs(cls.__module__, cls.__qualname__) == other.__module__, name

@@ -229,7 +229,7 @@ from torch import optim, export
 from torch.utils.data import DataLoader
 from torch.optim.lr_scheduler import *
 import torchvision.transforms.transforms as T
-layers = torch.nn
+layers = torch.nn; optim = optim.SGD([layers.Linear], 1); (optim.nope, export.nope)
 layers.Linear(2, 3); layers.Lineer
 F.relu(torch.ones(2), inplace=True).nothing
 def f(F, y: net.Nothing):
@@ -253,6 +253,7 @@ def test_sources_are_read_and_not_run():
         ("torch.export", 3),
         ("torch.nn.Lineer", 8),
         ("torch.nn.Nothing", 10),
+        ("torch.export.nope", 7),
         ("torch.export.export", 15),
         ("torch.Tensor.nothing", 16),
     }

@@ -337,3 +337,14 @@ def test_what_libraries_ask_the_modules_in_c(shim):
     assert torch._C._log_api_usage_once("a library") is None and torch._C._get_tracing_state() is None
     with pytest.raises(NotImplementedError, match="torch._C._something is not in numtorch"):
         torch._C._something()
+
+
+def test_names_in_a_module_of_which_nothing_is_known_are_no_modules(shim):
+    import torch
+
+    unknown = torch._dynamo.some_function
+    assert isinstance(unknown, placeholders.Unknown)
+    with pytest.raises(NotImplementedError, match="torch._dynamo.some_function is not in numtorch"):
+        unknown(3)
+    assert torch._dynamo.mark_static_address(torch.ones(1)) is None
+    torch._dynamo.config.suppress_errors = True

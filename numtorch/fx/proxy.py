@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -202,7 +203,7 @@ class TracerBase:
 
 
 class GraphAppendingTracer(TracerBase):
-    """Adds to a graph that there is.
+    """Adds to a graph that there is. While it lives, functions and layers that are called on its proxies are noted.
 
     Args:
         graph: the graph.
@@ -217,6 +218,7 @@ class GraphAppendingTracer(TracerBase):
     def __init__(self, graph: Graph):
         super().__init__()
         self.graph = graph
+        weakref.finalize(self, overrides.intercepted()).atexit = False
 
 
 class Proxy:

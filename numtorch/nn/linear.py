@@ -89,6 +89,12 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """The last layer of ``MultiheadAttention``; whole modules are saved with its name, which is PyTorch's."""
+
+    _is_part = True
+
+
 class Bilinear(Module):
     """``input1 @ weight[k] @ input2 + bias[k]`` for each output k.
 

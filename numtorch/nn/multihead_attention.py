@@ -6,18 +6,11 @@ from typing import Any
 
 from numtorch._tensor import Tensor
 from numtorch.nn import init
-from numtorch.nn.linear import Linear
+from numtorch.nn.linear import NonDynamicallyQuantizableLinear
 from numtorch.nn.module import Module
 from numtorch.nn.parameter import Parameter
 from numtorch.ops.creation import empty
 from numtorch.ops.multi_head_attention import attend
-
-
-class _OutProjection(Linear):
-    pass
-
-
-_OutProjection.__name__ = _OutProjection.__qualname__ = "NonDynamicallyQuantizableLinear"  # as torch prints it
 
 
 class MultiheadAttention(Module):
@@ -111,7 +104,7 @@ class MultiheadAttention(Module):
             self.register_parameter(f"{name}_proj_weight", None if one else made(embed_dim, width))
         self.register_parameter("in_proj_weight", made(3 * embed_dim, embed_dim) if one else None)
         self.register_parameter("in_proj_bias", made(3 * embed_dim) if bias else None)
-        self.out_proj = _OutProjection(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
         self.bias_k = made(1, 1, embed_dim) if add_bias_kv else None
         self.bias_v = made(1, 1, embed_dim) if add_bias_kv else None
         self._reset_parameters()

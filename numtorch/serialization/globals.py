@@ -27,7 +27,11 @@ def theirs(module: str, name: str) -> str:
         for root, own in sorted(names.ROOTS.items(), key=lambda item: -len(item[1]))
         if f"{module}.".startswith(f"{own}.")
     ]
-    return next((path for path in paths if names.is_module(path) and names.is_name(path, name)), module)
+    for path in paths:
+        if names.is_module(path) and names.is_name(path, name):
+            return path
+    place = ".".join(["torch", *module.split(".")[1:-1]])
+    return names.defined_in(place, name) if module.count(".") > 1 and names.is_name(place, name) else module
 
 
 def ours(module: str, name: str) -> Any:

@@ -55,6 +55,8 @@ def _below(found: Any, path: str, part: str) -> Any:
         value = vars(found).get(part, _MISSING)
         if value is not _MISSING and not isinstance(value, ModuleType):
             return value
+        if part in absent.MEMBERS.get(path.replace("torchvision", "torch.vision", 1), ()):
+            return _VALUE  # imported when it is named
     module = _module(f"{path}.{part}")
     place = names.public_place(path, part)
     if module is not _MISSING or place == path:
@@ -130,8 +132,11 @@ class Reader(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
         name = self._dotted(node.value)
-        if name is not None and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            self._scopes[-1][node.targets[0].id] = name  # F = torch.nn.functional
+        for target in node.targets:
+            for bound in ast.walk(target):
+                if isinstance(bound, ast.Name) and isinstance(bound.ctx, ast.Store):
+                    # F = torch.nn.functional; but optim = optim.Adam(...) is no module any more
+                    self._scopes[-1][bound.id] = name if bound is target else None
 
     def _function(self, node: Any) -> None:
         for outside in (

@@ -151,7 +151,10 @@ class Finder(MetaPathFinder, Loader):
 
 def _is_sure(path: str, name: str) -> bool:
     """Whether a name below a module is a module, and not only may be one because nothing is known of that module."""
-    return names.here(f"{path}.{name}") is not None or names.here(path) is not None or names.is_listed(f"{path}.{name}")
+    full = f"{path}.{name}"
+    if names.here(full) is not None or names.is_listed(full):
+        return True
+    return names.here(path) is not None and names.modules().get(path) is not None
 
 
 _READS = [dis.opmap[name] for name in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") if name in dis.opmap]

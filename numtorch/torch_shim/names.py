@@ -17,6 +17,7 @@ PLACES = {
     "torch._tensor": "numtorch._tensor",
     "torch._dynamo": "numtorch.compiler",
     "torch.autograd.anomaly_mode": "numtorch.autograd.anomaly",
+    "torch.autograd.profiler": "numtorch.profiler.older",
     "torch.autograd.variable": "numtorch.autograd.graph",
     "torch.cpu.amp": "numtorch.amp.cpu",
     "torch.cuda.amp": "numtorch.amp.cuda",
@@ -150,6 +151,26 @@ def public_place(module: str, name: str) -> str:
     'torch.nn'
     """
     return (modules().get(module) or {}).get(name, module)
+
+
+@cache
+def _deepest() -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for path, listed in modules().items():
+        for name, place in (listed or {}).items():
+            if place and path.startswith(f"{place}.") and path.count(".") > found.get((place, name), "").count("."):
+                found[place, name] = path
+    return found
+
+
+def defined_in(place: str, name: str) -> str:
+    """The deepest module of PyTorch's that has a name which users find in another one: there it is defined.
+
+    >>> from numtorch.torch_shim import names
+    >>> names.defined_in("torch.nn", "LSTM"), names.defined_in("torch.optim", "Adafactor")
+    ('torch.nn.modules.rnn', 'torch.optim')
+    """
+    return _deepest().get((place, name), place)
 
 
 @cache

@@ -39,7 +39,13 @@ def parse_to(
     return where, dtype, flags[0] if flags else non_blocking, memory_format
 
 
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """What is said to a compiler of programs, which is not here: taken and of no effect."""
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("mark_static", "mark_static_address", "mark_dynamic", "maybe_mark_dynamic"), _nothing),
+    **dict.fromkeys(("mark_unbacked", "graph_break", "reset_code_caches"), _nothing),
     "_log_api_usage_once": lambda *event: None,
     "_get_tracing_state": lambda: None,
     "_parse_to": parse_to,

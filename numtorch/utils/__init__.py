@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from numtorch.utils import deterministic as deterministic
     from numtorch.utils import dlpack as dlpack
     from numtorch.utils import flop_counter as flop_counter
+    from numtorch.utils import model_zoo as model_zoo
     from numtorch.utils import tensorboard as tensorboard
 else:  # loaded when first named: importing numtorch must not pay for worker processes and samplers
     __getattr__, __dir__ = absent.answers(
-        __name__, ("benchmark", "checkpoint", "data", "deterministic", "dlpack", "flop_counter", "tensorboard")
+        __name__,
+        ("benchmark", "checkpoint", "data", "deterministic", "dlpack", "flop_counter", "model_zoo", "tensorboard"),
     )

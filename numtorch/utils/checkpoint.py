@@ -10,14 +10,67 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numtorch as torch
 from numtorch import notices
 from numtorch.overrides import TorchFunctionMode
-from numtorch.utils._pytree import tree_flatten, tree_map
+from numtorch.utils._pytree import tree_flatten, tree_leaves, tree_map
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[torch.Tensor]]:
+    """The states of the random numbers of the GPUs on which tensors are.
+
+    Args:
+        *args: anything; tensors are looked for in lists, tuples and dicts.
+
+    Returns:
+        The numbers of the GPUs, once for each tensor that is on one, and a state for each.
+
+    >>> torch.utils.checkpoint.get_device_states(torch.ones(2), 3)
+    ([], [])
+    """
+    found = [x.get_device() for x in tree_leaves(args) if isinstance(x, torch.Tensor) and x.is_cuda]
+    return found, [torch.cuda.get_rng_state(index) for index in found]
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[torch.Tensor], *, device_type: str | None = None
+) -> None:
+    """Go on with random numbers from what ``get_device_states`` gave.
+
+    Args:
+        devices: the numbers of the GPUs.
+        states: a state for each.
+        device_type: accepted.
+
+    >>> torch.utils.checkpoint.set_device_states(*torch.utils.checkpoint.get_device_states(torch.ones(2)))
+    """
+    for device, state in zip(devices, states, strict=False):
+        torch.cuda.set_rng_state(state, device)
+
+
+def detach_variable(inputs: tuple) -> tuple:
+    """Tensors with the same elements at the beginning of a graph of their own.
+
+    Args:
+        inputs: a tuple of tensors and other things, which stay what they are.
+
+    Returns:
+        A tuple.
+
+    Raises:
+        RuntimeError: it is no tuple.
+
+    >>> torch.utils.checkpoint.detach_variable((torch.ones(1, requires_grad=True) * 2, 3))
+    (tensor([2.], requires_grad=True), 3)
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
+    return tuple(x.detach().requires_grad_(x.requires_grad) if isinstance(x, torch.Tensor) else x for x in inputs)
+
 
 _settings: dict[str, Any] = {"early_stop": None, "debug": None}
 _CHECKS = ("default", "none")

@@ -51,18 +51,3 @@ def test_gradients_go_through():
     x = [numtorch.ones(2, requires_grad=True), numtorch.ones(1, requires_grad=True)]
     sum(y.sum() for y in numtorch._foreach_mul(x, [2.0, 3.0])).backward()
     assert x[0].grad.tolist() == [2, 2] and x[1].grad.tolist() == [3]
-
-
-@pytest.mark.parametrize(
-    "text, kind, said",
-    [
-        ("t._foreach_add([], 1)", RuntimeError, "must have at least one tensor"),
-        ("t._foreach_add(x, [1.0])", RuntimeError, "same number of elements as scalar list: got 2 and 1"),
-        ("t._foreach_add(x, y[:1])", RuntimeError, "same number of elements as tensor list"),
-        ("t._foreach_abs(x[0])", TypeError, "must be tuple of Tensors, not Tensor"),
-        ("t._foreach_abs([1])", TypeError, "must be tuple of Tensors"),
-    ],
-)
-def test_what_does_not_fit(text, kind, said):
-    with pytest.raises(kind, match=said):
-        eval(text, lists(numtorch))  # noqa: S307

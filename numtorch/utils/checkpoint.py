@@ -52,26 +52,6 @@ def set_device_states(
         torch.cuda.set_rng_state(state, device)
 
 
-def detach_variable(inputs: tuple) -> tuple:
-    """Tensors with the same elements at the beginning of a graph of their own.
-
-    Args:
-        inputs: a tuple of tensors and other things, which stay what they are.
-
-    Returns:
-        A tuple.
-
-    Raises:
-        RuntimeError: it is no tuple.
-
-    >>> torch.utils.checkpoint.detach_variable((torch.ones(1, requires_grad=True) * 2, 3))
-    (tensor([2.], requires_grad=True), 3)
-    """
-    if not isinstance(inputs, tuple):
-        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
-    return tuple(x.detach().requires_grad_(x.requires_grad) if isinstance(x, torch.Tensor) else x for x in inputs)
-
-
 _settings: dict[str, Any] = {"early_stop": None, "debug": None}
 _CHECKS = ("default", "none")
 

@@ -14,7 +14,16 @@ from numtorch.vision.models.builders import builder, ones, zeros
 
 
 class GoogLeNetOutputs(NamedTuple):
-    """What GoogLeNet gives in training: the scores, and those of the auxiliary classifiers, the later one first."""
+    """What GoogLeNet gives in training: the scores, and those of the auxiliary classifiers.
+
+    Args:
+        logits: the scores, (n, classes).
+        aux_logits2, aux_logits1: those of the later and of the earlier classifier.
+
+    >>> from numtorch.vision import models
+    >>> models.GoogLeNetOutputs(1, 2, 3).aux_logits1
+    3
+    """
 
     logits: Any
     aux_logits2: Any
@@ -22,7 +31,16 @@ class GoogLeNetOutputs(NamedTuple):
 
 
 class InceptionOutputs(NamedTuple):
-    """What Inception V3 gives in training: the scores, and those of the auxiliary classifier."""
+    """What Inception V3 gives in training: the scores, and those of the auxiliary classifier.
+
+    Args:
+        logits: the scores, (n, classes).
+        aux_logits: those of the classifier of an inner layer.
+
+    >>> from numtorch.vision import models
+    >>> models.InceptionOutputs(1, 2).logits
+    1
+    """
 
     logits: Any
     aux_logits: Any

@@ -2,38 +2,8 @@
 ``dlpack`` exchanges tensors with other libraries."""
 
 from typing import TYPE_CHECKING
-from weakref import ref
 
 from numtorch import absent
-from numtorch._tensor import Tensor
-from numtorch.autograd.node import Leaf
-
-
-def swap_tensors(t1: Tensor, t2: Tensor) -> None:
-    """Let two tensors exchange all that they hold: elements, gradients, classes, attributes.
-
-    Args:
-        t1, t2: tensors; whoever refers to one of them finds the other one's contents there.
-
-    Raises:
-        TypeError: one of them is no tensor.
-
-    >>> x, y = torch.ones(2), torch.zeros(3, dtype=torch.int64)
-    >>> torch.utils.swap_tensors(x, y)
-    >>> x, y
-    (tensor([0, 0, 0]), tensor([1., 1.]))
-    """
-    for t in (t1, t2):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"swap_tensors takes two tensors, not {type(t).__name__}")
-    first, second = dict(t1.__dict__), dict(t2.__dict__)
-    t1.__class__, t2.__class__ = t2.__class__, t1.__class__
-    for t, held in ((t1, second), (t2, first)):
-        t.__dict__.clear()
-        t.__dict__.update(held)
-        if isinstance(t._edge, Leaf) and t._edge.owner is not None:
-            t._edge.owner = ref(t)
-
 
 if TYPE_CHECKING:
     from numtorch.utils import benchmark as benchmark
@@ -44,8 +14,10 @@ if TYPE_CHECKING:
     from numtorch.utils import flop_counter as flop_counter
     from numtorch.utils import model_zoo as model_zoo
     from numtorch.utils import tensorboard as tensorboard
+    from numtorch.utils.swapping import swap_tensors as swap_tensors
 else:  # loaded when first named: importing numtorch must not pay for worker processes and samplers
     __getattr__, __dir__ = absent.answers(
         __name__,
         ("benchmark", "checkpoint", "data", "deterministic", "dlpack", "flop_counter", "model_zoo", "tensorboard"),
+        {"swapping": ("swap_tensors",)},
     )

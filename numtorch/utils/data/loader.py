@@ -323,9 +323,8 @@ def _tasks(sampler: Any, batch_sampler: Any) -> Iterator[Any]:
         return iter(sampler)
     if type(batch_sampler) is not BatchSampler or type(batch_sampler.sampler) not in _ARRAY_SAMPLERS:
         return iter(batch_sampler)
-    return (
-        _slices(batch_sampler) if len(batch_sampler.sampler) <= batch_sampler.sampler._at_once else iter(batch_sampler)
-    )
+    inner: Any = batch_sampler.sampler
+    return _slices(batch_sampler) if len(inner) <= inner._at_once else iter(batch_sampler)
 
 
 def _slices(batches: BatchSampler) -> Iterator[np.ndarray]:

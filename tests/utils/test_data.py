@@ -571,3 +571,22 @@ def test_arrays_of_numbers():
 def test_lengths_of_a_split_are_not_cut_off(lengths, error):
     with pytest.raises(error):
         D.random_split(range(4), lengths)
+
+
+def test_an_epoch_without_end_is_drawn_in_parts():
+    """minGPT draws 10 ** 10 samples with replacement, and stops by itself."""
+    data = nt.utils.data
+    source = data.TensorDataset(nt.arange(5))
+    sampler = data.RandomSampler(source, replacement=True, num_samples=10**10)
+    loader = data.DataLoader(source, 4, sampler=sampler)
+    seen = [batch[0] for batch, _ in zip(loader, range(20), strict=False)]
+    assert len(loader) == 25 * 10**8 and {len(x) for x in seen} == {4} and set(nt.cat(seen).tolist()) == set(range(5))
+
+    class Counted(data.Dataset):
+        def __len__(self):
+            return 10**12
+
+        def __getitem__(self, i):
+            return i
+
+    assert next(iter(data.DataLoader(Counted(), 3))).tolist() == [0, 1, 2]

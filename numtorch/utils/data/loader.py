@@ -321,9 +321,10 @@ def _tasks(sampler: Any, batch_sampler: Any) -> Iterator[Any]:
     """The epoch's tasks: lists (or int64 arrays) of indices, or single indices."""
     if batch_sampler is None:
         return iter(sampler)
-    if type(batch_sampler) is BatchSampler and type(batch_sampler.sampler) in _ARRAY_SAMPLERS:
-        return _slices(batch_sampler)
-    return iter(batch_sampler)
+    if type(batch_sampler) is not BatchSampler or type(batch_sampler.sampler) not in _ARRAY_SAMPLERS:
+        return iter(batch_sampler)
+    inner: Any = batch_sampler.sampler
+    return _slices(batch_sampler) if len(inner) <= inner._at_once else iter(batch_sampler)
 
 
 def _slices(batches: BatchSampler) -> Iterator[np.ndarray]:

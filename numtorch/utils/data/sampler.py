@@ -34,6 +34,8 @@ class Sampler(Generic[T]):
     [2, 1, 0]
     """
 
+    _at_once = 1 << 22  # indices of longer epochs are made in parts
+
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__")
 
@@ -125,7 +127,19 @@ class RandomSampler(Sampler[int]):
         return np.concatenate(orders)[: self.num_samples]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.index_array().tolist())
+        if not self.replacement or self.num_samples <= self._at_once:
+            return iter(self.index_array().tolist())
+        return self._in_parts()
+
+    def _in_parts(self) -> Iterator[int]:
+        """More indices than are drawn at once, as of programs that stop after some steps of an endless epoch."""
+        n, generator = len(self.data_source), self.generator
+        if generator is None:
+            generator = nt.Generator()
+            generator.manual_seed(draw_seed())
+        for start in range(0, self.num_samples, self._at_once):
+            size = min(self._at_once, self.num_samples - start)
+            yield from nt.randint(0, n, (size,), generator=generator, device="cpu").tolist()
 
     def __len__(self) -> int:
         return self.num_samples

@@ -35,4 +35,8 @@ class OutOfBounds(IndexError, RuntimeError):
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):
-    """More memory was asked for than there is, or than can be counted in 64 bits."""
+    """More memory was asked for than there is, or than can be counted in 64 bits.
+
+    >>> issubclass(torch.OutOfMemoryError, RuntimeError)
+    True
+    """

@@ -295,7 +295,7 @@ def test_what_cannot_be_read(tmp_path):
         torch.onnx.load(tmp_path / "nothing.onnx")
     for text in (b"", b"no model", b"\x08\x07" * 50):
         (tmp_path / "bad.onnx").write_bytes(text)
-        with pytest.raises(torch.onnx.CheckerError, match=r"bad\.onnx is no ONNX model"):
+        with pytest.raises(torch.onnx.errors.CheckerError, match=r"bad\.onnx is no ONNX model"):
             torch.onnx.load(tmp_path / "bad.onnx")
     helper = onnx.helper
     value = helper.make_tensor_value_info("x", 1, [2])
@@ -303,7 +303,7 @@ def test_what_cannot_be_read(tmp_path):
         "TfIdfVectorizer", ["x"], ["y"], mode="TF", max_gram_length=1, max_skip_count=0, min_gram_length=1
     )
     graph = helper.make_graph([node], "g", [value], [helper.make_tensor_value_info("y", 1, [2])])
-    with pytest.raises(torch.onnx.UnsupportedOperatorError, match="TfIdfVectorizer"):
+    with pytest.raises(torch.onnx.errors.UnsupportedOperatorError, match="TfIdfVectorizer"):
         torch.onnx.load(helper.make_model(graph))
     good = torch.onnx.load(torch.onnx.export(torch.exp, torch.ones(2)).model_proto)
     with pytest.raises(TypeError, match="missing"):
@@ -315,6 +315,6 @@ def test_what_cannot_be_read(tmp_path):
 def test_without_the_package(monkeypatch):
     torch.onnx.graph.library.cache_clear()
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModuleNotFoundError, match=r"numtorch\[onnx\]"):
+    with pytest.raises(ModuleNotFoundError, match="pip install onnx"):
         torch.onnx.export(torch.exp, torch.ones(2))
     torch.onnx.graph.library.cache_clear()

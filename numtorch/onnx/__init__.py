@@ -12,18 +12,16 @@ from __future__ import annotations
 from enum import IntEnum
 
 from numtorch.onnx import errors as errors
-from numtorch.onnx.errors import CheckerError, OnnxExporterError, UnsupportedOperatorError
+from numtorch.onnx import tracing
+from numtorch.onnx.errors import OnnxExporterError
 from numtorch.onnx.exporting import ONNXProgram, export
 from numtorch.onnx.importing import load
-from numtorch.onnx.tracing import is_running
 
 __all__ = [
-    "CheckerError",
     "ONNXProgram",
     "OnnxExporterError",
     "OperatorExportTypes",
     "TrainingMode",
-    "UnsupportedOperatorError",
     "errors",
     "export",
     "is_in_onnx_export",
@@ -32,7 +30,11 @@ __all__ = [
 
 
 class TrainingMode(IntEnum):
-    """Of older programs: how a module is exported. It is always exported as it is in ``eval()``."""
+    """Of older programs: how a module is exported. It is always exported as it is in ``eval()``.
+
+    >>> torch.onnx.TrainingMode.EVAL.value
+    0
+    """
 
     EVAL = 0
     PRESERVE = 1
@@ -40,7 +42,11 @@ class TrainingMode(IntEnum):
 
 
 class OperatorExportTypes(IntEnum):
-    """Of older programs: what becomes of functions without a form in ONNX. They always are errors."""
+    """Of older programs: what becomes of functions without a form in ONNX. They always are errors.
+
+    >>> torch.onnx.OperatorExportTypes.ONNX.value
+    0
+    """
 
     ONNX = 0
     ONNX_ATEN = 1
@@ -57,4 +63,4 @@ def is_in_onnx_export() -> bool:
     >>> torch.onnx.is_in_onnx_export()
     False
     """
-    return is_running()
+    return tracing.is_running()

@@ -40,6 +40,9 @@ class ONNXProgram:
             destination: a path, or a file opened for writing bytes.
             external_data: whether parameters stand in a file beside it, ``<destination>.data``; of models above 2 GB
                 unless given.
+
+        >>> program = torch.onnx.export(torch.exp, torch.ones(2))  # doctest: +SKIP
+        >>> program.save("exp.onnx")  # doctest: +SKIP
         """
         onnx = library()
         if hasattr(destination, "write"):

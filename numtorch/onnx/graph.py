@@ -32,7 +32,7 @@ def library() -> Any:
     try:
         return importlib.import_module("onnx")
     except ModuleNotFoundError as e:
-        raise ModuleNotFoundError("torch.onnx needs the package onnx: pip install 'numtorch[onnx]'") from e
+        raise ModuleNotFoundError("torch.onnx needs the package onnx: pip install onnx") from e
 
 
 class Value:

@@ -311,6 +311,9 @@ for _name in [n for n in PLACES["torch"] if n.startswith("_foreach_")]:
 {_args}    Returns:
         A tuple of tensors, or what was given, if it is overwritten.
 
+    Raises:
+        TypeError, RuntimeError: a list is empty, has something else than tensors, or is not as long as another one.
+
     >>> callable(torch.{_name})
     True
     """

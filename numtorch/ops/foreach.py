@@ -6,6 +6,7 @@ where an update is there for it (``kernels/tables.py``); all else is the op, ten
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -301,3 +302,18 @@ for _f in (
     _foreach_copy_, _foreach_zero_,
 ):  # fmt: skip
     exported("torch")(_f)
+for _name in [n for n in PLACES["torch"] if n.startswith("_foreach_")]:
+    _f = PLACES["torch"][_name]
+    _rest = ", ".join(n for n in inspect.signature(_f).parameters if n != "self")
+    _args = f"    Args:\n        {_rest}: as of the op; lists give one for each tensor.\n\n" if _rest else ""
+    _f.__doc__ = f"""``torch.{_name.removeprefix("_foreach_")}`` of each tensor of a list.
+
+{_args}    Returns:
+        A tuple of tensors, or what was given, if it is overwritten.
+
+    Raises:
+        TypeError, RuntimeError: a list is empty, has something else than tensors, or is not as long as another one.
+
+    >>> callable(torch.{_name})
+    True
+    """

@@ -661,7 +661,7 @@ def flex_attention(
     >>> q = k = v = torch.eye(3).view(1, 1, 3, 3)
     >>> nearer = lambda score, b, h, q_idx, kv_idx: score - (q_idx - kv_idx).abs()
     >>> torch.nn.attention.flex_attention.flex_attention(q, k, v, nearer)[0, 0, 0]
-    tensor([0.7140, 0.1475, 0.1385])
+    tensor([0.7797, 0.1610, 0.0592])
     """
     _check(query, key, value, block_mask, enable_gqa)
     if return_lse and return_aux is not None:

@@ -353,6 +353,9 @@ def detach_variable(inputs: tuple) -> tuple:
     Args:
         inputs: tensors, and what else is passed through.
 
+    Returns:
+        A tuple.
+
     Raises:
         RuntimeError: it is no tuple.
 

@@ -63,7 +63,7 @@ def _first_of_size(given: Any, args: tuple, value: Any) -> Tensor | None:
 
 def plain_like(x: Any, value: Any = None) -> Tensor | None:
     """The same in the shape, the type and on the device of a plain tensor."""
-    if x.__class__ is not Tensor:
+    if x.__class__ is not Tensor or x._buf is None:  # what only describes a tensor has no elements
         return None
     k, n = x._k, x._buf.size
     if not k.contiguous or k.device is not CPU or k.dtype.is_half or n > FEW:

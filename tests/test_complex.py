@@ -584,7 +584,8 @@ def test_optimizers_see_complex_parameters_as_pairs(name):
 
 
 def test_modules_become_complex():
-    layer = numtorch.nn.Linear(2, 2).to(numtorch.complex64).to(numtorch.complex128)
+    with pytest.warns(UserWarning, match="Complex modules are a new feature"):
+        layer = numtorch.nn.Linear(2, 2).to(numtorch.complex64).to(numtorch.complex128)
     assert layer.weight.dtype is numtorch.complex128
     assert layer(numtorch.ones(1, 2, dtype=numtorch.complex128)).dtype is numtorch.complex128
 

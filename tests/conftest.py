@@ -1,6 +1,7 @@
 """State that a test may change and must not leave behind: threads, default type, grad mode, registered ops."""
 
 import os
+import signal
 
 import pytest
 
@@ -10,6 +11,8 @@ from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads
 
 os.environ.setdefault("NUMTORCH_HELPERS", "0")  # tests run beside each other, on all cores
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts behind itself; tests send it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 PACKAGE = os.path.dirname(numtorch.__file__)
 
 

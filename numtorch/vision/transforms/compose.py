@@ -110,7 +110,8 @@ def batch_plan(transform: Any, h: int, w: int, channels: int) -> moves.Plan | No
     Example:
         >>> from numtorch.vision import transforms
         >>> chain = Compose([transforms.RandomCrop(4, padding=1), transforms.RandomHorizontalFlip(), ToTensor()])
-        >>> batch_plan(chain, 4, 4, 3).random
+        >>> plan = batch_plan(chain, 4, 4, 3)
+        >>> plan is not None and plan.random
         True
         >>> batch_plan(Compose([transforms.RandomRotation(10), ToTensor()]), 4, 4, 3) is None
         True

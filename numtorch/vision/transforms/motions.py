@@ -37,7 +37,7 @@ class RandomHorizontalFlip(Transform):
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.hflip(inpt)
 
-    def on_places(self, h: int, w: int) -> moves.Move | None:
+    def on_places(self, h: int, w: int) -> moves.Move:
         """How the transform moves the pixels of an image of a size.
 
         Args:
@@ -73,7 +73,7 @@ class RandomVerticalFlip(Transform):
     def transform(self, inpt: Any, params: dict) -> Any:
         return F.vflip(inpt)
 
-    def on_places(self, h: int, w: int) -> moves.Move | None:
+    def on_places(self, h: int, w: int) -> moves.Move:
         """How the transform moves the pixels of an image of a size.
 
         Args:

@@ -186,7 +186,8 @@ def border_table(fill: Any, values: np.ndarray) -> np.ndarray | None:
     """The border's value in the dtype of ``values``, (channels, 256) of the same number, or None if it does not fit.
 
     Example:
-        >>> border_table((1, 2), np.zeros((2, 256), np.uint8))[:, 0].tolist()
+        >>> table = border_table((1, 2), np.zeros((2, 256), np.uint8))
+        >>> table is not None and table[:, 0].tolist()
         [1, 2]
         >>> border_table(0.5, np.zeros((2, 256), np.uint8)) is None
         True

@@ -80,7 +80,8 @@ class CenterCrop(Transform):
             A ``Move``; None where the image gets a border.
 
         >>> from numtorch.vision import transforms
-        >>> transforms.CenterCrop(2).on_places(4, 4).size
+        >>> move = transforms.CenterCrop(2).on_places(4, 4)
+        >>> move is not None and move.size
         (2, 2)
         """
         if h < self.size[0] or w < self.size[1]:
@@ -131,7 +132,8 @@ class Pad(Transform):
             A ``Move``; None where the border takes pixels away.
 
         >>> from numtorch.vision import transforms
-        >>> transforms.Pad(1).on_places(4, 4).size
+        >>> move = transforms.Pad(1).on_places(4, 4)
+        >>> move is not None and move.size
         (6, 6)
         """
         left, top, right, bottom = edges = F._edges(self.padding)
@@ -216,7 +218,7 @@ class RandomCrop(Transform):
 
         >>> from numtorch.vision import transforms
         >>> move = transforms.RandomCrop(4, padding=1).on_places(4, 4)
-        >>> move.size, move.draws
+        >>> move is not None and (move.size, move.draws)
         ((4, 4), (3, 3))
         """
         left, top, right, bottom = edges = self._padding(h, w)

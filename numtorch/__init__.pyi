@@ -127,6 +127,7 @@ from numtorch.tensor_types import is_tensor as is_tensor
 from numtorch.tensor import numel as numel
 from numtorch.torch_shim import load_ipython_extension as load_ipython_extension
 from numtorch.torch_shim import unload_ipython_extension as unload_ipython_extension
+from numtorch import __future__ as __future__
 from numtorch import accelerator as accelerator
 from numtorch import array_api as array_api
 from numtorch import backends as backends

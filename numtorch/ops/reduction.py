@@ -105,7 +105,8 @@ def _stage(
         total = codegen.total_type(r, acc) if long else acc
         form, scratch = "long_columns" if long else "columns", ((outer * parts * group * inner, total),)
         numbers = (outer, n, inner, group, chunk, parts, count)
-    elif outer == 1 and n > (block := codegen.block(r, acc)):
+    elif outer == 1 and n > codegen.BLOCK:
+        block = codegen.block(r, acc)
         form, scratch, numbers = "whole", ((-(-n // block), acc),), (n, count)
     function = codegen.build(r, form, element, acc, out.kind.dtype)
     size = outer * n * inner

@@ -305,6 +305,21 @@ def test_what_cannot_be_read(tmp_path):
     graph = helper.make_graph([node], "g", [value], [helper.make_tensor_value_info("y", 1, [2])])
     with pytest.raises(torch.onnx.errors.UnsupportedOperatorError, match="TfIdfVectorizer"):
         torch.onnx.load(helper.make_model(graph))
+    whole = torch.onnx.export(nn.Linear(4, 2), torch.ones(1, 4)).model_proto.SerializeToString()
+    found = set()
+    for i in range(
+        0, len(whole), 3
+    ):  # a bit of a byte is another one: a sentence, or a model, and never something else
+        altered = bytearray(whole)
+        altered[i] ^= 1 << i % 8
+        try:
+            torch.onnx.load(io.BytesIO(bytes(altered)))
+            found.add("model")
+        except torch.onnx.errors.OnnxExporterError as e:
+            found.add(type(e).__name__)
+    assert {"model", "CheckerError", "UnsupportedOperatorError"} == found
+    with pytest.raises(FileNotFoundError):
+        torch.onnx.export(torch.exp, torch.ones(2), tmp_path / "nowhere" / "net.onnx")
     good = torch.onnx.load(torch.onnx.export(torch.exp, torch.ones(2)).model_proto)
     with pytest.raises(TypeError, match="missing"):
         good()

@@ -50,7 +50,6 @@ class ONNXProgram:
             return
         path = Path(destination)
         large = self.model_proto.ByteSize() > _LARGE
-        path.parent.mkdir(parents=True, exist_ok=True)
         model = type(self.model_proto)()
         model.CopyFrom(self.model_proto)
         beside = path.name + ".data"

@@ -67,9 +67,27 @@ def load(f: Any) -> ONNXModule:
             raise
         except Exception as e:  # protobuf's errors have no common class
             raise CheckerError(f"{f} is no ONNX model: {e}") from e
-    if not model.graph.node and not model.graph.output:
-        raise CheckerError(f"{f} is no ONNX model: it has no outputs")
-    return ONNXModule(model)
+    said = "this" if hasattr(f, "graph") or hasattr(f, "read") else f
+    if not model.graph.output:
+        raise CheckerError(f"{said} is no ONNX model: it has no outputs")
+    try:
+        _check_names(model.graph)
+        return ONNXModule(model)
+    except (ValueError, TypeError, UnicodeDecodeError) as e:  # tensors and attributes that cannot be read
+        raise CheckerError(f"{said} is no valid ONNX model: {e}") from e
+
+
+def _check_names(graph: Any) -> None:
+    """Raise ValueError for a value that is read before something gives it."""
+    known = {"", *[i.name for i in graph.input], *[i.name for i in graph.initializer]}
+    for node in graph.node:
+        missing = [name for name in node.input if name not in known]
+        if missing:
+            raise ValueError(f"the node {node.op_type} of {list(node.output)} reads {missing}, which nothing gives")
+        known |= set(node.output)
+    missing = [o.name for o in graph.output if o.name not in known]
+    if missing:
+        raise ValueError(f"nothing gives the outputs {missing}")
 
 
 class ONNXModule(torch.nn.Module):

@@ -15,7 +15,7 @@ import os
 import re
 import types
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,6 +136,11 @@ class Jit:
         are none."""
         return self.other() if self.other is not None else self.serial if self.parallel else None
 
+    @cached_property
+    def _plain(self) -> Callable:
+        """The Python function, without NumPy's warnings: as in machine code, ``inf - inf`` is NaN without a word."""
+        return np.errstate(all="ignore")(self.fn)
+
     @property
     def addressable(self) -> Jit:
         """The same function compiled with an entry point of C's calling convention, whose address ``address`` gives."""
@@ -222,7 +227,7 @@ class Jit:
     def entry(self, *args) -> Callable:
         """Compile for the types of ``args``; return the entry point for exactly those types."""
         if disabled():
-            return self.fn
+            return self._plain
         if self.parallel:
             Runner.tell_numba()
         return self.code(args, "python").function

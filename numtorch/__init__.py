@@ -81,8 +81,23 @@ from numtorch.amp.autocast_mode import (
     set_autocast_gpu_dtype as set_autocast_gpu_dtype,
 )
 from numtorch.storage import Size as Size
-from numtorch.untyped_storage import TypedStorage as TypedStorage
-from numtorch.untyped_storage import UntypedStorage as UntypedStorage
+from numtorch.untyped_storage import (
+    BFloat16Storage as BFloat16Storage,
+    BoolStorage as BoolStorage,
+    ByteStorage as ByteStorage,
+    CharStorage as CharStorage,
+    ComplexDoubleStorage as ComplexDoubleStorage,
+    ComplexFloatStorage as ComplexFloatStorage,
+    DoubleStorage as DoubleStorage,
+    FloatStorage as FloatStorage,
+    HalfStorage as HalfStorage,
+    IntStorage as IntStorage,
+    LongStorage as LongStorage,
+    ShortStorage as ShortStorage,
+    TypedStorage as TypedStorage,
+    UntypedStorage as UntypedStorage,
+)
+from numtorch.untyped_storage import FloatStorage as Storage
 from numtorch.ops.generator import Generator as Generator
 from numtorch.ops.generator import default_generator as default_generator
 from numtorch.grad_mode import (
@@ -171,6 +186,7 @@ if TYPE_CHECKING:
     from numtorch import distributions as distributions
     from numtorch import fx as fx
     from numtorch import hub as hub
+    from numtorch import futures as futures
     from numtorch import jit as jit
     from numtorch import library as library
     from numtorch import linalg as linalg
@@ -216,6 +232,7 @@ else:
             "distributed",
             "distributions",
             "fx",
+            "futures",
             "hub",
             "jit",
             "library",

@@ -176,6 +176,8 @@ class Tensor:
         """The angle in the complex plane, in radians from -pi to pi; of a real number 0 or pi."""
     def any(self, dim: Dims | None = ..., keepdim: builtins.bool = ..., *, out: Tensor | None = ..., axis: Dims | None = ..., keepdims: builtins.bool = ...) -> Tensor:
         """Whether any element is nonzero, of all or along dimensions."""
+    def apply_(self, callable: Any) -> Tensor:
+        """Replace each element by a Python function of it: slow, as each element is a Python number for a while."""
     def arccos(self, *, out: Tensor | None = ...) -> Tensor:
         """The angle in radians, in ``[0, pi]``, whose cosine is ``input``; NaN beyond -1 and 1."""
     def arccos_(self) -> Tensor:
@@ -704,6 +706,8 @@ class Tensor:
         """Whether the memory is pinned; it never is."""
     def is_same_size(self, other: Tensor) -> Any:
         """Whether two tensors have the same shape."""
+    def is_set_to(self, tensor: Tensor) -> builtins.bool:
+        """Whether two tensors show the same memory with the same shape and strides."""
     def is_shared(self) -> builtins.bool:
         """Whether the memory is shared with other processes."""
     def is_signed(self) -> Any:
@@ -842,6 +846,10 @@ class Tensor:
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged: each matrix of a batch transposed."""
+    def map2_(self, x: Tensor, y: Tensor, callable: Any) -> Tensor:
+        """Replace each element by a Python function of it and of the elements of two other tensors at its place."""
+    def map_(self, tensor: Tensor, callable: Any) -> Tensor:
+        """Replace each element by a Python function of it and of the element of another tensor at its place."""
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
         """A copy of ``input`` with ``value`` where the mask is true."""
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor:
@@ -1175,6 +1183,8 @@ class Tensor:
     @overload
     def select_scatter(self, src: Tensor, *, index: builtins.int, axis: builtins.int) -> Tensor:
         """A copy whose slice at ``index`` along ``dim`` is ``src``."""
+    def set_(self, source: Any = ..., storage_offset: builtins.int = ..., size: builtins.int | Sequence[builtins.int] | None = ..., stride: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+        """Let the tensor show other memory, which it shares from then on."""
     def sgn(self, *, out: Tensor | None = ...) -> Tensor:
         """``input / abs(input)``, and 0 at 0: the sign of a real number, the direction of a complex one."""
     def sgn_(self) -> Tensor:
@@ -1256,6 +1266,8 @@ class Tensor:
         """The elements of the memory that the tensor is a view of."""
     def storage_offset(self) -> builtins.int:
         """Where the tensor begins in its storage, in elements."""
+    def storage_type(self) -> builtins.type:
+        """The class of ``storage()`` by the type of its elements, such as ``torch.FloatStorage``."""
     @overload
     def stride(self) -> tuple[builtins.int, ...]:
         """Distance in memory between neighbours along each dimension, in elements."""

@@ -28,11 +28,9 @@ NEAREST = {
     "torch.export": "torch.save(net.state_dict(), file) writes what PyTorch loads",
     "torch.mps": "devices are cpu, cuda and meta",
     "torch.xpu": "devices are cpu, cuda and meta",
-    "torch.range": "torch.arange is here; its end is not included",
+    "torch.lobpcg": "torch.linalg.eigh gives all eigenvalues",
+    "torch.Tensor.int_repr": "there are no quantized types; x.view(torch.uint8) shows the bytes of a tensor",
     "torch.complex32": "torch.complex64 holds the numbers",
-    "torch.Tensor.map_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
-    "torch.Tensor.apply_": "torch.tensor([f(v) for v in x.tolist()]) is the same",
-    "torch.Tensor.set_": "x.data = y lets one tensor take another's elements",
 }
 # Names of NumPy and Keras, and other habits: what is meant, from where ``torch`` is.
 FOREIGN = {
@@ -283,8 +281,8 @@ def told(space: str, name: str) -> str:
 
     >>> told("torch.nn", "Conv2D")
     ". Did you mean 'Conv2d'?"
-    >>> told("torch", "range")
-    ': torch.range is a function of PyTorch that is not here yet; torch.arange is here; its end is not included'
+    >>> told("torch", "lobpcg")
+    ': torch.lobpcg is a function of PyTorch that is not here yet; torch.linalg.eigh gives all eigenvalues'
     """
     if name in names().get(space, ()):
         return f": {_not_yet(space, name)}"
@@ -321,8 +319,8 @@ def told(space: str, name: str) -> str:
 def nearest(full: str) -> str:
     """What comes nearest to a name that is not here, by its whole path; empty if nothing does.
 
-    >>> nearest("torch.nn.Conv2D"), nearest("torch.range"), nearest("torchvision.transforms.Totensor")
-    ("'Conv2d'", 'torch.arange is here; its end is not included', "'ToTensor'")
+    >>> nearest("torch.nn.Conv2D"), nearest("torch.lobpcg"), nearest("torchvision.transforms.Totensor")
+    ("'Conv2d'", 'torch.linalg.eigh gives all eigenvalues', "'ToTensor'")
     """
     space, _, name = full.replace("torchvision", "torch.vision", 1).rpartition(".")
     if name in names().get(space, ()):

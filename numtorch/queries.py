@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import builtins
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor
 from numtorch.dtype import dtype as DType
 from numtorch.dtype import result_of, scalar_dtype
 from numtorch.exports import PLACES, exported
+from numtorch.ops import ranges
+from numtorch.ops.linear_algebra.functions import matrix_norm
+from numtorch.ops.vector_norm import vector_norm
 
 REMOVED = {
     "eig": "torch.linalg.eig",
@@ -326,6 +331,121 @@ def while_loop(cond_fn: Callable, body_fn: Callable, carried_inputs: Any) -> Any
 
 
 # --- what PyTorch has removed -----------------------------------------------------------------------------
+
+
+@exported("torch", name="range")
+def inclusive_range(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: builtins.bool = False,
+) -> Tensor:
+    """``start``, ``start + step``, ... up to ``end``, which is included; ``arange`` took its place.
+
+    Args:
+        start, end, step: numbers; one number alone is ``end``, counted from 0.
+        out: the result is written to it.
+        dtype: the default floating type unless given.
+        layout, device, requires_grad: as ``arange`` takes them.
+
+    Returns:
+        A vector of ``floor((end - start) / step) + 1`` numbers.
+
+    Raises:
+        RuntimeError: ``step`` is 0 or leads away from ``end``.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     torch.range(1, 2, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+        stacklevel=2,
+    )
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    count = math.floor((end - start) / step) + 1
+    kind = dtypes.get_default_dtype() if dtype is None else dtype
+    exact = dtypes.float64 if kind.is_floating_point else kind
+    made = ranges.arange(count, dtype=exact, device=device, layout=layout) * step + start
+    made = made.to(kind)
+    if out is not None:
+        return out.resize_(made.shape).copy_(made)
+    return made.requires_grad_(requires_grad)
+
+
+@exported("torch")
+def frobenius_norm(
+    input: Tensor, dim: Any = (), keepdim: builtins.bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """``(sum of x²) ** 0.5``; ``linalg.vector_norm`` took its place.
+
+    Args:
+        input: of any shape, floating or complex.
+        dim: one or several; all if none is given.
+        keepdim: keep them, of size 1.
+        out: the result is written to it.
+
+    Returns:
+        The norm over ``dim``.
+
+    >>> torch.frobenius_norm(torch.tensor([[3.0, 4.0]]))
+    tensor(5.)
+    """
+    return vector_norm(input, 2, dim if isinstance(dim, int) or len(dim) else None, keepdim, out=out)
+
+
+@exported("torch")
+def nuclear_norm(
+    input: Tensor, dim: Any = None, keepdim: builtins.bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """The sum of the singular values; ``linalg.matrix_norm(x, "nuc")`` took its place.
+
+    Args:
+        input: matrices, floating or complex.
+        dim: the two dimensions of the matrices; the last two unless given.
+        keepdim: keep them, of size 1.
+        out: the result is written to it.
+
+    Returns:
+        A norm for each matrix.
+
+    >>> torch.nuclear_norm(torch.eye(2) * 3)
+    tensor(6.)
+    """
+    return matrix_norm(input, "nuc", (-2, -1) if dim is None else tuple(dim), keepdim, out=out)
+
+
+@exported("torch")
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norm over all dimensions but one, which weight normalisation divides by.
+
+    Args:
+        v: of any shape.
+        pow: the order of the norm.
+        dim: the dimension that stays; -1 for none.
+
+    Returns:
+        Of the number of dimensions of ``v``, of size 1 but for ``dim``; 0-dim for -1.
+
+    >>> torch.norm_except_dim(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), 2, 0)
+    tensor([[ 5.],
+            [10.]])
+    """
+    if dim == -1:
+        return vector_norm(v, pow)
+    return vector_norm(v, pow, [d for d in builtins.range(v.ndim) if d != dim % v.ndim], True)
 
 
 def _removed(name: str, instead: str) -> Callable:

@@ -139,3 +139,47 @@ def set_default_tensor_type(t: Any) -> None:
     set_default_dtype(d)
     if place is not None:
         DEFAULT.device = place
+
+
+@exported("torch")
+def set_flush_denormal(mode: bool) -> bool:
+    """Ask that numbers too small for full precision become 0. They never do here.
+
+    Args:
+        mode: True to ask for it.
+
+    Returns:
+        Whether it is as asked: False for True.
+
+    >>> torch.set_flush_denormal(False)
+    True
+    """
+    return not mode
+
+
+_always = {"on": False}
+
+
+@exported("torch")
+def set_warn_always(b: bool, /) -> None:
+    """Remember whether warnings are to be shown each time; Python's ``warnings`` filters say how often they are.
+
+    Args:
+        b: the answer of ``is_warn_always_enabled``.
+
+    >>> torch.set_warn_always(False)
+    """
+    _always["on"] = bool(b)
+
+
+@exported("torch")
+def is_warn_always_enabled() -> bool:
+    """Whether ``set_warn_always`` is on.
+
+    Returns:
+        A bool.
+
+    >>> torch.is_warn_always_enabled()
+    False
+    """
+    return _always["on"]

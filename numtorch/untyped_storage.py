@@ -11,9 +11,10 @@ import numtorch.dtype as dtypes
 from numtorch._tensor import Tensor, shared_storage
 from numtorch.device import CPU, device
 from numtorch.exports import exported
+from numtorch.grad_mode import mode
 from numtorch.methods import method
 from numtorch.ops import creation, movement
-from numtorch.storage import whole
+from numtorch.storage import contiguous_strides, whole
 
 
 class UntypedStorage:
@@ -312,6 +313,141 @@ def storage(self: Tensor) -> TypedStorage:
     6
     """
     return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype)
+
+
+@method
+def storage_type(self: Tensor) -> type:
+    """The class of ``storage()`` by the type of its elements, such as ``torch.FloatStorage``.
+
+    Returns:
+        A class.
+
+    >>> torch.zeros(2).storage_type() is torch.FloatStorage
+    True
+    """
+    return STORAGES[self.dtype]
+
+
+@method
+def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
+    """Let the tensor show other memory, which it shares from then on.
+
+    Args:
+        source: a tensor, whose shape and strides are taken unless ``size`` is given, or a storage; nothing makes the
+            tensor empty.
+        storage_offset: where its first element is in that memory.
+        size: the shape; all elements of a storage unless given.
+        stride: elements between neighbours; contiguous unless given.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: another dtype, a leaf that requires a gradient, or a view that leaves the memory.
+        TypeError: neither a tensor nor a storage.
+
+    >>> x, y = torch.zeros(3), torch.arange(4.0)
+    >>> x.set_(y.untyped_storage(), 1, (2,))
+    tensor([1., 2.])
+    >>> y.fill_(5.0) is y and x.tolist()
+    [5.0, 5.0]
+    """
+    if mode.grad and self.requires_grad:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if source is None:
+        source = creation.empty(0, dtype=self.dtype, device=self.device)
+    elif isinstance(source, UntypedStorage | TypedStorage):
+        kept = TypedStorage(wrap_storage=source, dtype=self.dtype) if isinstance(source, UntypedStorage) else source
+        source = kept._tensor()
+        size = (source.numel() - storage_offset,) if size is None else size
+    elif not isinstance(source, Tensor):
+        raise TypeError(f"set_(): argument 'source' must be Tensor or Storage, not {type(source).__name__}")
+    if source.dtype is not self.dtype:
+        raise RuntimeError(f"Could not set tensor of type {source.dtype.name} to a tensor of type {self.dtype.name}")
+    if size is not None:
+        size = tuple(size)
+        stride = contiguous_strides(size) if stride is None else tuple(stride)
+        source = movement.as_strided(source.detach(), size, stride, storage_offset)
+    self.data = source
+    return self
+
+
+@method
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether two tensors show the same memory with the same shape and strides.
+
+    Args:
+        tensor: the other one.
+
+    Returns:
+        A bool.
+
+    >>> x = torch.zeros(2, 3)
+    >>> x.is_set_to(x[:]), x.is_set_to(x.clone()), x.is_set_to(x.view(3, 2))
+    (True, False, False)
+    """
+    return (
+        self.data_ptr() == tensor.data_ptr()
+        and self.dtype is tensor.dtype
+        and self.shape == tensor.shape
+        and self.stride() == tensor.stride()
+    )
+
+
+@exported("torch")
+def is_storage(obj: Any) -> bool:
+    """Whether an object is a storage.
+
+    Args:
+        obj: any object.
+
+    Returns:
+        A bool.
+
+    >>> torch.is_storage(torch.zeros(1).untyped_storage()), torch.is_storage(torch.zeros(1))
+    (True, False)
+    """
+    return isinstance(obj, UntypedStorage | TypedStorage)
+
+
+class _StorageType(type):
+    """``isinstance(storage, torch.FloatStorage)`` asks for the type of its elements."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, TypedStorage) and x.dtype is cls.dtype
+
+
+def _storage_class(name: str, dtype: dtypes.dtype) -> type:
+    def make(cls: Any, size: Any = 0) -> TypedStorage:
+        values = creation.zeros(size, dtype=dtype) if isinstance(size, int) else creation.tensor(size, dtype=dtype)
+        return values.storage()
+
+    doc = f"""The elements of a tensor's memory as {dtype.name}: ``torch.{name}(3)`` or ``torch.{name}([...])``."""
+    return _StorageType(name, (), {"__new__": make, "__doc__": doc, "dtype": dtype, "__module__": "numtorch"})
+
+
+_TYPES = {
+    "Double": dtypes.float64,
+    "Float": dtypes.float32,
+    "Half": dtypes.float16,
+    "BFloat16": dtypes.bfloat16,
+    "Long": dtypes.int64,
+    "Int": dtypes.int32,
+    "Short": dtypes.int16,
+    "Char": dtypes.int8,
+    "Byte": dtypes.uint8,
+    "Bool": dtypes.bool,
+    "ComplexDouble": dtypes.complex128,
+    "ComplexFloat": dtypes.complex64,
+}
+STORAGES = {dtype: _storage_class(f"{kind}Storage", dtype) for kind, dtype in _TYPES.items()}
+DoubleStorage, FloatStorage = STORAGES[dtypes.float64], STORAGES[dtypes.float32]
+HalfStorage, BFloat16Storage = STORAGES[dtypes.float16], STORAGES[dtypes.bfloat16]
+LongStorage, IntStorage, ShortStorage = STORAGES[dtypes.int64], STORAGES[dtypes.int32], STORAGES[dtypes.int16]
+CharStorage, ByteStorage, BoolStorage = STORAGES[dtypes.int8], STORAGES[dtypes.uint8], STORAGES[dtypes.bool]
+ComplexDoubleStorage, ComplexFloatStorage = STORAGES[dtypes.complex128], STORAGES[dtypes.complex64]
 
 
 @exported("torch")

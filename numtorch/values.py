@@ -102,6 +102,95 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     return a.view(np.float16) if x.dtype is dtypes.float16 else a
 
 
+def _written(self: Tensor, name: str, others: tuple[Tensor, ...], f: Any) -> Tensor:
+    """Each element becomes ``f`` of itself and of the elements of the others at its place."""
+    if mode.grad and self.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    for i, other in enumerate(others):
+        if not isinstance(other, Tensor):
+            which = "other" if len(others) == 1 else "xy"[i]
+            raise TypeError(
+                f"{name}(): argument '{which}' (position {i + 1}) must be Tensor, not {type(other).__name__}"
+            )
+        if other.dtype is not self.dtype or other.device != self.device:
+            raise TypeError(f"{name}: expected {self.type()} for 'other' (got {other.type()})")
+    if self.device.type == "meta":
+        return self
+    if self.device.type != "cpu":
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+    spread = [movement.expand(other.detach(), self.shape).reshape(-1).tolist() for other in others]
+    values = [f(*element) for element in zip(self.detach().reshape(-1).tolist(), *spread, strict=True)]
+    wrong = next((v for v in values if not isinstance(v, int | float | complex | Tensor)), None)
+    if wrong is not None:
+        raise TypeError(f"{name}: the function must return a number, not {type(wrong).__name__}")
+    whole = int if self.dtype in dtypes.INTEGERS else None  # a fraction is dropped, as in torch
+    made = creation.tensor([whole(v) if whole else v for v in values], dtype=self.dtype)
+    self.copy_(made.reshape(self.shape))
+    return self
+
+
+@method
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replace each element by a Python function of it: slow, as each element is a Python number for a while.
+
+    Args:
+        callable: takes a number, returns a number.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: the tensor requires a gradient.
+        TypeError: it is not on the CPU, or the function gives something that is no number.
+
+    >>> torch.tensor([1.0, 2.0]).apply_(lambda v: v * v + 1)
+    tensor([2., 5.])
+    """
+    return _written(self, "apply_", (), callable)
+
+
+@method
+def map_(self: Tensor, tensor: Tensor, callable: Any) -> Tensor:
+    """Replace each element by a Python function of it and of the element of another tensor at its place.
+
+    Args:
+        tensor: of the same dtype; broadcast to the shape of this one.
+        callable: takes two numbers, returns a number.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: the tensor requires a gradient, or the shapes do not fit.
+        TypeError: the dtypes differ, or the tensors are not on the CPU.
+
+    >>> torch.tensor([1.0, 5.0]).map_(torch.tensor([3.0, 2.0]), max)
+    tensor([3., 5.])
+    """
+    return _written(self, "map_", (tensor,), callable)
+
+
+@method
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Any) -> Tensor:
+    """Replace each element by a Python function of it and of the elements of two other tensors at its place.
+
+    Args:
+        x, y: of the same dtype; broadcast to the shape of this one.
+        callable: takes three numbers, returns a number.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        RuntimeError: the tensor requires a gradient, or the shapes do not fit.
+        TypeError: the dtypes differ, or the tensors are not on the CPU.
+
+    >>> torch.tensor([1.0, 5.0]).map2_(torch.tensor([3.0, 2.0]), torch.tensor([0.0, 1.0]), lambda a, b, c: a + b * c)
+    tensor([1., 7.])
+    """
+    return _written(self, "map2_", (x, y), callable)
+
+
 @method
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     a = numpy(self)

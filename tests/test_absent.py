@@ -24,12 +24,12 @@ def message(expression):
 @pytest.mark.parametrize(
     "line",
     lines("""
-torch.range | torch.range is a function | torch.arange is here
+torch.lobpcg | torch.lobpcg is a function | torch.linalg.eigh
 torch.quantization | torch.quantization is a module | x.bfloat16()
 torch.utils.weak | torch.utils.weak is a module | not here yet
 torch.complex32 | torch.complex32 is a dtype | torch.complex64
-torch.Tensor.map_ | torch.Tensor.map_ is a method | torch.tensor([f(v)
-x.map_(x) | torch.Tensor.map_ is a method | torch.tensor([f(v)
+torch.Tensor.int_repr | torch.Tensor.int_repr is a method | quantized
+x.int_repr() | torch.Tensor.int_repr is a method | quantized
 torch.cuda.Stream | torch.cuda.Stream is a class | not here yet
 torch.monitor | torch.monitor is a module | not here yet
 torch.utils.data.dataloader | torch.utils.data.dataloader is a module | torch.utils.data.DataLoader is here
@@ -76,7 +76,7 @@ nn.flatten | 'Flatten'
 nn.module | 'Module'
 nn.Modul | 'Module'
 torch.tensors | 'tensor'
-torch.bfloat | 'bfloat16' or 'BFloat16Tensor'
+torch.bfloat | 'BFloat16Storage', 'bfloat16' or 'BFloat16Tensor'
 torch.optimizer | torch.optim.Optimizer
 torch.profilr | 'profiler'
 torch.utils.data.DataSet | 'Dataset'
@@ -212,8 +212,8 @@ def test_asking_is_cheap_and_right(monkeypatch):
     for where, name in (
         (numtorch, "quantization"),
         (numtorch.utils, "ThroughputBenchmark"),
-        (x, "map_"),
-        (numtorch.Tensor, "map_"),
+        (x, "int_repr"),
+        (numtorch.Tensor, "int_repr"),
         (numtorch, "squeze"),
         (numtorch, "_repr_html_"),
         (x, "__array_ufunc_"),
@@ -235,7 +235,7 @@ def test_protocols_get_the_plain_error():
 
 def test_names_are_listed():
     assert {"vision", "utils", "profiler", "nn", "add"} <= set(dir(numtorch))
-    assert "data" in dir(numtorch.utils) and "map_" not in dir(numtorch.ones(1)) and "add" in dir(numtorch.ones(1))
+    assert "data" in dir(numtorch.utils) and "int_repr" not in dir(numtorch.ones(1)) and "add" in dir(numtorch.ones(1))
     code = "import numtorch, sys; dir(numtorch); hasattr(numtorch, 'xpu'); print('numtorch.vision' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -245,20 +245,20 @@ def test_names_are_listed():
 
 def test_the_errors_travel():
     with pytest.raises(AttributeError) as info:
-        numtorch.range  # noqa: B018
+        numtorch.lobpcg  # noqa: B018
     again = pickle.loads(pickle.dumps(info.value))
     assert type(again) is AttributeError and str(again) == str(info.value)
-    assert info.value.name == "range" and repr(info.value).startswith("AttributeError(")
+    assert info.value.name == "lobpcg" and repr(info.value).startswith("AttributeError(")
     assert type(info.value).__name__ == "AttributeError"
 
 
 def test_python_proposes_nothing_beside():
     done = subprocess.run(
-        [sys.executable, "-c", "import numtorch\nnumtorch.range"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import numtorch\nnumtorch.lobpcg"], capture_output=True, text=True, check=False
     )
     assert (
         "\nAttributeError: module" in done.stderr
-        and "torch.arange is here; its end is not included\n" in done.stderr
+        and "torch.linalg.eigh gives all eigenvalues\n" in done.stderr
         and "mean" not in done.stderr
     )
 

@@ -75,8 +75,51 @@ def test_what_is_compiled_is_what_it_was():
         return net(x)
 
     x = numtorch.ones(1, 2)
-    assert numtorch.compile(net, fullgraph=True) is net and numtorch.jit.trace(net, x) is net
+    assert numtorch.compile(net, fullgraph=True) is net
     assert numtorch.equal(f(x), net(x)) and numtorch.equal(g(x), net(x))
+
+
+def test_scripted_modules_share_tensors_and_are_written_to_files(tmp_path):
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+    x = numtorch.ones(1, 2)
+    for made in (numtorch.jit.script(net), numtorch.jit.trace(net, x), numtorch.jit.trace_module(net, {"forward": x})):
+        assert isinstance(made, numtorch.jit.ScriptModule) and isinstance(made, nn.Sequential)
+        assert made[0].weight is net[0].weight and numtorch.equal(made(x), net(x))
+        made.eval()
+        assert net.training and net[0].training and not made[0].training
+    path = tmp_path / "net.pt"
+    made.save(path, {"labels": "a b"})
+    extra = {"labels": ""}
+    again = numtorch.jit.load(path, _extra_files=extra)
+    assert numtorch.equal(again(x), net(x)) and not again.training and extra == {"labels": "a b"}
+    assert numtorch.jit.freeze(again) is again and numtorch.jit.optimize_for_inference(again) is again
+    with pytest.raises(RuntimeError, match="eval mode"):
+        numtorch.jit.freeze(numtorch.jit.script(net))
+    numtorch.save(net, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="not written by jit.save"):
+        numtorch.jit.load(tmp_path / "other.pt")
+    with pytest.raises(TypeError, match="a module is saved"):
+        numtorch.jit.save(len, path)
+    shared = nn.ModuleList([net[0], net[0]])
+    twice = numtorch.jit.script(shared)
+    assert twice[0] is twice[1]
+
+
+def test_futures():
+    first, second = numtorch.futures.Future(), numtorch.jit.fork(lambda: 2)
+    both = numtorch.futures.collect_all([first, second])
+    later = first.then(lambda f: f.value() + 1)
+    assert not both.done() and second.done()
+    first.set_result(3)
+    assert later.wait() == 4 and numtorch.futures.wait_all([first, second]) == [3, 2] and both.wait()[0] is first
+    with pytest.raises(RuntimeError, match="can only be set once"):
+        first.set_result(4)
+    failed = numtorch.jit.fork(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        numtorch.jit.wait(failed)
+    with pytest.raises(ZeroDivisionError):
+        failed.then(lambda f: f.value()).wait()
+    assert numtorch.futures.collect_all([]).wait() == []
 
 
 def test_a_block_with_random_numbers_of_its_own():

@@ -24,6 +24,8 @@ repr(t.cuda.FloatTensor), t.cuda.LongTensor.__name__, t.cuda.HalfTensor.dtype, t
 t.FloatTensor.is_cuda, isinstance(t.ones(1), t.cuda.FloatTensor), isinstance(None, t.cuda.ByteTensor | None)
 isinstance(t.ones(1), t.autograd.Variable), isinstance(t.autograd.Variable, type), isinstance(3, t.autograd.Variable)
 t.autograd.Variable(t.ones(2), requires_grad=True).requires_grad, t.autograd.Variable(t.ones(2)).is_leaf
+t.autograd.Variable(), t.autograd.Variable(None, True).requires_grad
+t.autograd.Variable(t.ones(1), False, False, name="a")
 t.zeros(2).layout, t.zeros(2).layout == t.strided, t.zeros(2).layout == t.sparse_coo, t.channels_last, t.preserve_format
 [getattr(t.zeros(1), f"is_{n}") for n in "sparse sparse_csr quantized nested mkldnn mps xpu meta cuda".split()]
 t.zeros(1).is_pinned(), t.zeros(1).is_shared(), t.zeros(1).get_device(), t.get_default_device()
@@ -38,10 +40,24 @@ len(t.arange(6).untyped_storage()), t.arange(3, dtype=t.int16).untyped_storage()
 t.arange(3).storage().tolist(), t.arange(3).storage()[1]
 repr(t.arange(3, dtype=t.uint8).untyped_storage()), repr(t.ones(2).storage()), t.UntypedStorage(3).nbytes()
 t.arange(9)[3:].storage_offset(), t.arange(9).storage().element_size(), t.ones(3, 4).T.storage().size()
+t.ones(2, 3).T.apply_(lambda v: v + 2), t.arange(3).apply_(lambda v: v + 0.7), t.ones(2).bool().apply_(lambda v: not v)
+t.ones(2, 3).map_(t.arange(3.0), lambda a, b: a + b), t.zeros(2, dtype=t.float16).apply_(lambda v: 2049)
+t.ones(3).map2_(t.ones(3), t.arange(3.0), lambda a, b, c: a + b * c), t.zeros(0).apply_(lambda v: v)
+t.ones(3).set_(t.arange(4.0)), t.ones(3).set_(), t.ones(3).set_(t.arange(4.0).storage(), 1, (2,), (1,))
+t.ones(3).set_(t.arange(6.0).untyped_storage(), 1, (2, 2)), t.ones(3).set_(t.arange(6.0), 1, (2, 2), (3, 1))
+[t.arange(3).is_set_to(t.arange(3)), *[(lambda x: (x.is_set_to(x[:]), x.is_set_to(x.T)))(t.ones(2, 3))]]
+t.range(1, 4), t.range(1, 4, 0.5), t.range(4, 1, -1.5), t.range(0, 3, dtype=t.int64), t.range(0, 1, 0.1)
+t.is_storage(t.ones(1).untyped_storage()), t.is_storage(t.ones(1).storage()), t.is_storage(t.ones(1))
+t.Storage.__name__
+t.LongStorage([1, 2]).tolist(), t.FloatStorage([1.0])[0], len(t.HalfStorage(3)), t.ones(1).storage_type().__name__
+isinstance(t.ones(1).storage(), t.FloatStorage), isinstance(t.ones(1).storage(), t.LongStorage)
+t.nuclear_norm(t.arange(6.0).view(2, 3)), t.frobenius_norm(t.arange(6.0).view(2, 3), [0, 1])
+t.norm_except_dim(t.arange(6.0).view(2, 3), 2, 0), t.norm_except_dim(t.arange(6.0).view(2, 3), 2, 1)
+t.norm_except_dim(t.arange(6.0), 2, -1), t.set_flush_denormal(False), t.is_warn_always_enabled()
 t.are_deterministic_algorithms_enabled(), t.is_deterministic_algorithms_warn_only_enabled()
 """),
 )
-@pytest.mark.filterwarnings("ignore:TypedStorage")
+@pytest.mark.filterwarnings("ignore:TypedStorage|torch.range|at::")
 def test_as_in_torch(text):
     torch = pytest.importorskip("torch")
     theirs, ours = (eval(text, {"t": t}) for t in (torch, numtorch))  # noqa: S307
@@ -60,6 +76,45 @@ def test_buffers_that_do_not_fit(text):
             eval(f"t.frombuffer(bytearray(b'abc'), {text})", {"t": t})  # noqa: S307
         said.append(str(info.value))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    lines("""
+t.ones(2, requires_grad=True).apply_(lambda v: v)
+t.arange(3).apply_(lambda v: "a")
+t.ones(3).map_(t.ones(2, 3), lambda a, b: a + b)
+t.ones(3).map_(t.ones(3).int(), lambda a, b: a + b)
+t.ones(3).map_(2, lambda a, b: a + b)
+t.ones(3).set_(t.arange(4))
+t.ones(3, requires_grad=True).set_(t.arange(4.0))
+t.range(4, 1)
+t.range(1, 4, 0)
+t.autograd.Variable(1.0)
+"""),
+)
+@pytest.mark.filterwarnings("ignore:torch.range")
+def test_refused_as_in_torch(text):
+    torch = pytest.importorskip("torch")
+    raised = []
+    for t in (torch, numtorch):
+        with pytest.raises(Exception) as info:  # noqa: PT011
+            eval(text, {"t": t})  # noqa: S307
+        raised.append(info.type)
+    assert raised[0] is raised[1]
+
+
+def test_what_is_set_shares_its_memory():
+    x, y = numtorch.zeros(3), numtorch.arange(4.0)
+    x.set_(y)
+    y.fill_(5.0)
+    assert x.tolist() == [5.0] * 4
+    with pytest.raises(RuntimeError, match="out of bounds for storage of size 4"):
+        x.set_(y, 1, (9,), (1,))
+    with pytest.warns(UserWarning, match="volatile was removed"):
+        numtorch.autograd.Variable(y, volatile=True)
+    with pytest.raises(ValueError, match="volatile and require_grad at the same time"):
+        numtorch.autograd.Variable(y, True, True)
 
 
 def test_storages_are_the_memory():

@@ -6,6 +6,7 @@ all its consumers. A heap ordered by age replaces dependency counts and recursio
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
@@ -511,8 +512,14 @@ class Variable(metaclass=_VariableType):
     """Another name of tensors; called, it gives the tensor itself, outside any graph.
 
     Args:
-        data: a tensor, whose elements are shared.
+        data: a tensor, whose elements are shared; an empty one if None.
         requires_grad: whether ops on the result are recorded.
+        volatile: without effect since torch 0.4, as a warning says.
+        name: accepted.
+
+    Raises:
+        TypeError: ``data`` is no tensor.
+        ValueError: ``volatile`` beside ``requires_grad``.
 
     >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
     tensor([1.], requires_grad=True)
@@ -520,7 +527,24 @@ class Variable(metaclass=_VariableType):
     True
     """
 
-    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
+    def __new__(
+        cls,
+        data: Any = None,
+        requires_grad: bool | None = None,
+        volatile: bool | None = None,
+        _grad_fn: None = None,
+        name: str | None = None,
+    ) -> Any:
+        if volatile:
+            if requires_grad:
+                raise ValueError("Variable can't be volatile and require_grad at the same time!")
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.", stacklevel=2
+            )
+        if data is None:
+            data = _tensor.Tensor()
+        elif not isinstance(data, _tensor.Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
         t = _tensor.alias(data)
         if requires_grad:
             t.requires_grad = True

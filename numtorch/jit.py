@@ -62,7 +62,7 @@ class ScriptModule(Module):
     @property
     def code(self) -> str:
         """The source of ``forward``."""
-        return inspect.getsource(_original(type(self)).forward)
+        return inspect.getsource(_original(type(self)).forward)  # type: ignore[attr-defined]
 
     def save(self, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
         """Write the module to a file: the same as ``torch.jit.save``.
@@ -80,19 +80,24 @@ RecursiveScriptModule = TracedModule = TopLevelTracedModule = ScriptModule
 
 
 @cache
-def _class(of: type) -> type:
+def _class(of: Any) -> type:
     """The class of the modules that are made of those of a class."""
     return type(of.__name__, (ScriptModule, of), {"__module__": of.__module__, "_original": of})
 
 
-def _original(cls: type) -> type:
+def _script_class(cls: Any) -> type:
+    return cls if issubclass(cls, ScriptModule) else _class(cls)
+
+
+def _original(cls: Any) -> type:
     return getattr(cls, "_original", cls)
 
 
 def _made(module: Module, change: Callable[[type], type], memo: dict[int, Module]) -> Module:
     """A module with the tensors of another one, of changed classes, and so with the modules within it."""
     if id(module) not in memo:
-        memo[id(module)] = made = object.__new__(change(type(module)))
+        made: Module = object.__new__(change(type(module)))
+        memo[id(module)] = made
         for name, value in module.__dict__.items():
             made.__dict__[name] = value.copy() if value.__class__ is dict else value
         children = made.__dict__["_modules"] = module._modules.copy()
@@ -116,7 +121,7 @@ def script(obj: Any, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None
     """
     if not builtins.isinstance(obj, Module) or builtins.isinstance(obj, ScriptModule):
         return obj
-    return _made(obj, lambda cls: cls if issubclass(cls, ScriptModule) else _class(cls), {})
+    return _made(obj, _script_class, {})
 
 
 def trace(func: Any, example_inputs: Any = None, *args: Any, **options: Any) -> Any:

@@ -424,7 +424,8 @@ def nuclear_norm(
     >>> torch.nuclear_norm(torch.eye(2) * 3)
     tensor(6.)
     """
-    return matrix_norm(input, "nuc", (-2, -1) if dim is None else tuple(dim), keepdim, out=out)
+    dims = (-2, -1) if dim is None else (dim, dim) if isinstance(dim, int) else tuple(dim)
+    return matrix_norm(input, "nuc", dims, keepdim, out=out)
 
 
 @exported("torch")

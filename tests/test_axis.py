@@ -10,6 +10,8 @@ from against_torch import lines, same
 
 import numtorch
 
+pytestmark = pytest.mark.filterwarnings("ignore:at::")  # PyTorch's frobenius_norm and nuclear_norm
+
 # Every public function with a parameter ``dim``: the call but for what is reduced, and whether it has a ``keepdim``
 # too.
 CALLS = lines("""
@@ -27,6 +29,7 @@ cummin(x)
 cumprod(x)
 cumsum(x)
 diff(x)
+frobenius_norm(x) keep
 gather(x, index=i)
 index_add(x, index=j, source=s)
 index_copy(x, index=j, source=s)
@@ -45,6 +48,7 @@ mode(x) keep
 nanmedian(x) keep
 narrow(x, start=0, length=1)
 norm(x) keep
+norm_except_dim(x)
 prod(x) keep
 repeat_interleave(x, 2)
 scatter(x, index=i, src=x)
@@ -212,6 +216,7 @@ t.narrow(input=x, dim=0, start=0, length=1)
 t.unbind(input=x)
 t.split(tensor=x, split_size_or_sections=2)
 t.flatten(input=x)
+t.nuclear_norm(x, axis=(0, 1)), t.nuclear_norm(x, dim=(1, 0), keepdims=True), t.nuclear_norm(x, axis=0)
 t.reshape(input=x, shape=(4, 3))
 t.ravel(input=x)
 t.t(input=x)
@@ -228,6 +233,7 @@ def test_corners(call):
 def test_every_function_with_a_dimension_is_tried():
     named = {c.partition("(")[0] for c in [*CALLS, *METHODS]} | set(JOINS)
     named |= {f.partition("(")[0] for f in FUNCTIONS} | {"unique_consecutive", "gumbel_softmax"}  # in Python in torch
+    named |= {"nuclear_norm"}  # of two dimensions; see test_corners
     for scope in (numtorch, numtorch.Tensor, numtorch.nn.functional):
         for name, fn in vars(scope).items():
             if not name.startswith("_") and inspect.isfunction(fn):

@@ -349,7 +349,6 @@ def inclusive_range(
 
     Args:
         start, end, step: numbers; one number alone is ``end``, counted from 0.
-        out: the result is written to it.
         dtype: the default floating type unless given.
         layout, device, requires_grad: as ``arange`` takes them.
 
@@ -395,12 +394,11 @@ def frobenius_norm(
         input: of any shape, floating or complex.
         dim: one or several; all if none is given.
         keepdim: keep them, of size 1.
-        out: the result is written to it.
 
     Returns:
         The norm over ``dim``.
 
-    >>> torch.frobenius_norm(torch.tensor([[3.0, 4.0]]))
+    >>> torch.frobenius_norm(torch.tensor([[3.0, 4.0]]), [0, 1])
     tensor(5.)
     """
     return vector_norm(input, 2, dim if isinstance(dim, int) or len(dim) else None, keepdim, out=out)
@@ -416,7 +414,6 @@ def nuclear_norm(
         input: matrices, floating or complex.
         dim: the two dimensions of the matrices; the last two unless given.
         keepdim: keep them, of size 1.
-        out: the result is written to it.
 
     Returns:
         A norm for each matrix.

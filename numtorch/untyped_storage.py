@@ -424,7 +424,14 @@ def _storage_class(name: str, dtype: dtypes.dtype) -> type:
         values = creation.zeros(size, dtype=dtype) if isinstance(size, int) else creation.tensor(size, dtype=dtype)
         return values.storage()
 
-    doc = f"""The elements of a tensor's memory as {dtype.name}: ``torch.{name}(3)`` or ``torch.{name}([...])``."""
+    doc = f"""The elements of a tensor's memory as {dtype.name}; ``x.storage()`` of such a tensor is one.
+
+    Args:
+        size: how many elements of a new one, or their values.
+
+    >>> torch.{name}(3).size(), isinstance(torch.zeros(2, dtype=torch.{dtype.name}).storage(), torch.{name})
+    (3, True)
+    """
     return _StorageType(name, (), {"__new__": make, "__doc__": doc, "dtype": dtype, "__module__": "numtorch"})
 
 

@@ -333,6 +333,8 @@ OWN = {
     "torch.cpu.empty_cache",
     "torch.cpu.memory_stats",
     "torch.is_conj",
+    "torch.jit.export_opnames",
+    "torch.jit.interface",
     "torch.serialization.save_sharded",
     "torch.utils.data.ConcatDataset.gather_batch",
     "torch.utils.data.DataLoader.load_state_dict",

@@ -182,11 +182,10 @@ def save(m: Any, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
     Args:
         m: a module.
         f: a path, or an object with ``write``.
-        _extra_files: texts to keep beside it, by their names.
 
     Raises:
         TypeError: it is no module.
-        pickle.PicklingError: a class within it has no name that can be imported.
+        PicklingError: a class within it has no name that can be imported.
 
     >>> import io
     >>> f = io.BytesIO()

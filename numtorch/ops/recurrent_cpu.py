@@ -3,7 +3,8 @@
     weights packed once
     for each panel of sequences:                independent of the others: a thread's own
         for each step:
-            z = h @ w.T                         the panel's rows of h, from registers' tiles
+            for each strip of w.T:              it stays in the first-level cache; of a single step it is packed here
+                z = h @ strip                   the panel's rows of h, from registers' tiles
             z, c, h = the cell's gates          z joined with the input products, which one product made for all steps
 
 Backward, the steps run the other way: the gradients of the gates, then those of h by a product with w. The gradient of
@@ -24,7 +25,7 @@ import numpy as np
 from numtorch.dispatch.program import shared_from
 from numtorch.kernels import gemm
 from numtorch.kernels.gemm.blocked import INNER, NEEDS, pack_transposed
-from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, tile
+from numtorch.kernels.gemm.tile import ACCUMULATE, PADDED, copy_rows, tile
 from numtorch.kernels.gemm.variants import variants
 from numtorch.kernels.jit import jit, prange
 from numtorch.kernels.math import sigmoid, tanh
@@ -37,13 +38,16 @@ CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")  # the numbers of the cells
 TANH, RELU, LSTM, GRU = range(4)
 
 # What stands where in a plan, an int64 array.
-TABLE, LANES, STRIP = 0, 1, 2  # of the matrix product's tiles
-CELL, REVERSE, BIASED = 3, 4, 5
-STEPS, BATCH, HIDDEN = 6, 7, 8
-GATES, KEPT = 9, 10  # gates of the product with h, and of what is kept for the gradient
-ROW = 11  # from a sequence's row in a step to the next sequence's
-PANELS, PANEL = 12, 13  # panels of sequences, and elements of scratch for each
-TIMES = 14  # for each step: its first row, and how many sequences it has
+TABLE, LANES, STRIP, HEIGHT = 0, 1, 2, 3  # of the matrix product's tiles
+CELL, REVERSE, BIASED = 4, 5, 6
+STEPS, BATCH, HIDDEN = 7, 8, 9
+GATES, KEPT = 10, 11  # gates of the product with h, and of what is kept for the gradient
+ROW = 12  # from a sequence's row in a step to the next sequence's
+PANELS, PANEL = 13, 14  # panels of sequences, and elements of scratch for each
+ONCE = 15  # elements of packed weights for each panel, where there is one step: it packs each strip when it needs it
+TIMES = 16  # for each step: its first row, and how many sequences it has
+
+PANEL_ROWS = 64  # most sequences of a panel: its products with h are in the second-level cache when the gates read them
 
 
 @jit(**INNER)
@@ -53,38 +57,42 @@ def strips(plan, width):
 
 
 @jit(**INNER)
-def pack_turned(plan, w, packed):
-    """``w.T`` strip after strip, for products with the rows of h."""
-    width, gates, strip = plan[HIDDEN], plan[GATES], plan[STRIP]
-    for s in range(strips(plan, gates)):
-        rows = min(strip, gates - s * strip)
-        pack_transposed(
-            plan[TABLE], plan[LANES], w, s * strip * width, width, packed, s * strip * width, strip, rows, width
-        )
+def pack_strip(plan, turned, s, w, packed, p0):
+    """Strip ``s`` of ``w.T``, for products with rows of h, or of ``w``, for products with gradients of the gates."""
+    hidden, gates, strip = plan[HIDDEN], plan[GATES], plan[STRIP]
+    first = s * strip
+    if turned:
+        rows = min(strip, gates - first)
+        pack_transposed(plan[TABLE], plan[LANES], w, first * hidden, hidden, packed, p0, strip, rows, hidden)
+    else:
+        copy_rows(plan[TABLE], w, first, hidden, packed, p0, strip, gates, min(strip, hidden - first))
 
 
 @jit(**INNER)
-def pack(plan, w, packed):
-    """``w`` strip after strip, for products with gradients of the gates."""
-    width, gates, strip = plan[HIDDEN], plan[GATES], plan[STRIP]
+def pack(plan, turned, w, packed):
+    """All strips, one after another."""
+    width, depth = (plan[GATES], plan[HIDDEN]) if turned else (plan[HIDDEN], plan[GATES])
     for s in range(strips(plan, width)):
-        cols = min(strip, width - s * strip)
-        for k in range(gates):
-            to = packed[(s * gates + k) * strip : (s * gates + k) * strip + cols]
-            of = w[k * width + s * strip : k * width + s * strip + cols]
-            for j in range(cols):
-                to[j] = of[j]
+        pack_strip(plan, turned, s, w, packed, s * plan[STRIP] * depth)
 
 
 @jit(**INNER)
-def products(plan, h, a, a0, a_step, packed, depth, c, c0, c_step, width, flags):
-    """``c = a @ packed`` for ``h`` rows, strip after strip."""
+def products(plan, turned, rows, a, a0, a_step, w, packed, p0, c, c0, c_step, flags):
+    """``c = a @ w.T`` where it is ``turned``, else ``c = a @ w``; a strip of w serves all rows before the next one."""
     strip = plan[STRIP]
+    width, depth = (plan[GATES], plan[HIDDEN]) if turned else (plan[HIDDEN], plan[GATES])
+    tiles = (rows + plan[HEIGHT] - 1) // plan[HEIGHT]
     for s in range(strips(plan, width)):
-        tile(
-            plan[TABLE], h, 1, a, a0, a_step, packed, s * strip * depth, strip,
-            c, c0 + s * strip, c_step, c, 0, depth, min(strip, width - s * strip), flags | PADDED,
-        )  # fmt: skip
+        at = s * strip * depth
+        if plan[ONCE]:
+            at = p0
+            pack_strip(plan, turned, s, w, packed, p0)
+        for i in range(tiles):
+            first, end = rows * i // tiles, rows * (i + 1) // tiles
+            tile(
+                plan[TABLE], end - first, 1, a, a0 + first * a_step, a_step, packed, at, strip,
+                c, c0 + first * c_step + s * strip, c_step, c, 0, depth, min(strip, width - s * strip), flags | PADDED,
+            )  # fmt: skip
 
 
 @jit(**INNER)
@@ -170,7 +178,7 @@ def rnn_row(n, relu, x, x0, z, z0, b, biased, h, state):
 
 
 @jit(**INNER)
-def forward_panel(plan, first, end, x, h0, c0, w, b, out, h, c, kept, cells, packed, scratch, at):
+def forward_panel(plan, first, end, x, h0, c0, w, b, out, h, c, kept, cells, packed, p0, scratch, at):
     """All steps of the sequences from ``first`` to ``end``; h and c are their states, and at last their last ones."""
     n, cell, row, gates = plan[HIDDEN], plan[CELL], plan[ROW], plan[GATES]
     copied(h0, first * n, h, first * n, (end - first) * n)
@@ -182,9 +190,9 @@ def forward_panel(plan, first, end, x, h0, c0, w, b, out, h, c, kept, cells, pac
         if rows <= 0:
             continue
         if cell == LSTM:
-            products(plan, rows, h, first * n, n, packed, n, kept, base * gates, row * gates, gates, 0)
+            products(plan, True, rows, h, first * n, n, w, packed, p0, kept, base * gates, row * gates, 0)
         else:
-            products(plan, rows, h, first * n, n, packed, n, scratch, at, gates, gates, 0)
+            products(plan, True, rows, h, first * n, n, w, packed, p0, scratch, at, gates, 0)
         for r in range(rows):
             line, state = base + r * row, (first + r) * n
             z0 = at + r * gates
@@ -204,7 +212,8 @@ def forward(plan, x, h0, c0, w, b, out, h, c, kept, cells, packed, scratch):
     for panel in prange(plan[PANELS]):
         first, end = plan[BATCH] * panel // plan[PANELS], plan[BATCH] * (panel + 1) // plan[PANELS]
         forward_panel(
-            plan, first, end, x, h0, c0, w, b, out, h, c, kept, cells, packed, scratch, panel * plan[PANEL]
+            plan, first, end, x, h0, c0, w, b, out, h, c, kept, cells, packed, panel * plan[ONCE],
+            scratch, panel * plan[PANEL],
         )  # fmt: skip
 
 
@@ -274,10 +283,10 @@ def line_before(plan, t, r):
 
 @jit(**INNER)
 def backward_panel(
-    plan, first, end, g, g_h, g_c, h0, c0, out, kept, cells, gx, gh, gc, gz, before, packed
+    plan, first, end, g, g_h, g_c, h0, c0, w, out, kept, cells, gx, gh, gc, gz, before, packed, p0
 ):  # fmt: skip
     """All steps of the sequences from ``first`` to ``end``, the last first; gh and gc are the gradients of their
-    states."""
+    states. Of a single step ``before`` is h0."""
     n, cell, row, gates = plan[HIDDEN], plan[CELL], plan[ROW], plan[GATES]
     copied(g_h, first * n, gh, first * n, (end - first) * n)
     if cell == LSTM:
@@ -291,10 +300,10 @@ def backward_panel(
             line, state = base + r * row, (first + r) * n
             joined(g, line * n, gh, state, n)
             d, at = gh[state : state + n], line_before(plan, t, first + r)
-            if at < 0:
-                copied(h0, state, before, line * n, n)
-            else:
+            if at >= 0:
                 copied(out, at * n, before, line * n, n)
+            elif not plan[ONCE]:
+                copied(h0, state, before, line * n, n)
             if cell == LSTM and at < 0:
                 lstm_slopes(n, d, kept, line * gates, cells, line * n, c0, state, gx, gc, state)
             elif cell == LSTM:
@@ -304,35 +313,32 @@ def backward_panel(
                 gru_slopes(n, d, kept, line * plan[KEPT], earlier, gx, gz, line * gates)
             else:
                 rnn_slopes(n, cell == RELU, d, out[line * n : line * n + n], gx, line * gates)
-        if cell == GRU:
-            products(
-                plan, rows, gz, base * gates, row * gates, packed, gates, gh, first * n, n, n, ACCUMULATE
-            )  # fmt: skip
-        else:
-            products(plan, rows, gx, base * gates, row * gates, packed, gates, gh, first * n, n, n, 0)
+        of, flags = (gz, ACCUMULATE) if cell == GRU else (gx, 0)
+        products(plan, False, rows, of, base * gates, row * gates, w, packed, p0, gh, first * n, n, flags)
 
 
 @jit(parallel=True, needs=NEEDS)
-def backward(plan, g, g_h, g_c, h0, c0, out, kept, cells, gx, gh, gc, gz, before, packed):
+def backward(plan, g, g_h, g_c, h0, c0, w, out, kept, cells, gx, gh, gc, gz, before, packed):
     """The gradients of the input products and of the states at the beginning; gz, those of the products with h, which
     are gx but in a GRU; and each step's state before it"""
     for panel in prange(plan[PANELS]):
         first, end = plan[BATCH] * panel // plan[PANELS], plan[BATCH] * (panel + 1) // plan[PANELS]
         backward_panel(
-            plan, first, end, g, g_h, g_c, h0, c0, out, kept, cells, gx, gh, gc, gz, before, packed
+            plan, first, end, g, g_h, g_c, h0, c0, w, out, kept, cells, gx, gh, gc, gz, before, packed,
+            panel * plan[ONCE],
         )  # fmt: skip
 
 
 @jit(needs=NEEDS)
 def pack_for_forward(plan, w, packed):
-    """``pack_turned``, called from Python."""
-    pack_turned(plan, w, packed)
+    """``w.T``, strip after strip."""
+    pack(plan, True, w, packed)
 
 
 @jit(needs=NEEDS)
 def pack_for_backward(plan, w, packed):
-    """``pack``, called from Python."""
-    pack(plan, w, packed)
+    """``w``, strip after strip."""
+    pack(plan, False, w, packed)
 
 
 def plan_of(
@@ -358,34 +364,45 @@ def plan_of(
     gates = {LSTM: 4, GRU: 3}.get(number, 1) * hidden
     lines = sum(sizes) if sizes is not None else steps * batch
     large = batch > 1 and lines * gates * hidden > PARALLEL_WORK
-    panels = -(-batch // regs.height)
+    panels = -(-batch // PANEL_ROWS)
     if large:
         threads = min(get_num_threads(), batch)
         panels = -(-panels // threads) * threads
     tallest = -(-batch // panels)
+    depth, width = (gates, hidden) if back else (hidden, gates)
     plan = np.zeros(TIMES + 2 * steps, np.int64)
     plan[:TIMES] = (
-        micro.address, regs.lanes, regs.strip, number, reverse, biased, steps, batch, hidden, gates,
+        micro.address, regs.lanes, regs.strip, regs.height, number, reverse, biased, steps, batch, hidden, gates,
         4 * hidden if number in (LSTM, GRU) else 0, steps if by_sequence else 1, panels, tallest * gates,
+        regs.strip * (depth + 1) if steps == 1 else 0,
     )  # fmt: skip
     counts = np.array(sizes, np.int64) if sizes is not None else np.full(steps, batch, np.int64)
     plan[TIMES::2] = np.arange(steps) if by_sequence else np.cumsum(counts) - counts
     plan[TIMES + 1 :: 2] = counts
-    width = hidden if back else gates
     bounds = [batch * panel // panels for panel in range(panels + 1)]
-    heights = {
-        min(end, n) - first for first, end in zip(bounds, bounds[1:], strict=False) for n in set(counts.tolist())
-    }
-    for height in [h for h in heights if h > 0]:
-        for n in {min(width, regs.strip), width % regs.strip} - {0}:
+    widths = {min(width, regs.strip), width % regs.strip} - {0}
+    rows = {min(end, n) - first for first, end in zip(bounds, bounds[1:], strict=False) for n in set(counts.tolist())}
+    for height in {h for n in rows if n > 0 for h in _heights(n, regs.height)}:
+        for n in widths:
             micro.need_tile(height, n, True)
-    if not back:
+    if back:
+        for n in widths:
+            micro.need_copy(n)
+    else:
         micro.need_transpose()
     return plan, large
 
 
+def _heights(rows: int, most: int) -> set[int]:
+    """The heights of the tiles that so many rows are cut into."""
+    tiles = -(-rows // most)
+    return {rows // tiles, -(-rows // tiles)}
+
+
 def _packed_size(plan: np.ndarray, depth: int, width: int) -> int:
     strip = int(plan[STRIP])
+    if plan[ONCE]:
+        return int(plan[ONCE] * plan[PANELS])
     return -(-width // strip) * strip * depth + strip
 
 
@@ -397,11 +414,12 @@ def ready_forward(dtype: np.dtype, *how: Any) -> Callable:
     run = (forward if large else forward.serial).entry(plan, *[one] * 12)
     packs = pack_for_forward.entry(plan, one, one)
     size = _packed_size(plan, int(plan[HIDDEN]), int(plan[GATES]))
-    spare = int(plan[PANELS] * plan[PANEL])
+    several, spare = not plan[ONCE], int(plan[PANELS] * plan[PANEL])
 
     def call(x: Any, h0: Any, c0: Any, w: Any, *rest: Any) -> None:
         packed = np.empty(size, dtype)
-        packs(plan, w, packed)
+        if several:
+            packs(plan, w, packed)
         run(plan, x, h0, c0, w, *rest, packed, np.empty(spare, dtype))
 
     return call
@@ -411,9 +429,9 @@ def ready_backward(dtype: np.dtype, wanted: bool, *how: Any) -> Callable:
     """``backward`` as a function of its operands and results; ``wanted``: whether w's gradient is."""
     plan, large = plan_of(dtype == np.float64, True, *how)
     one = np.empty(1, dtype)
-    run = (backward if large else backward.serial).entry(plan, *[one] * 14)
+    run = (backward if large else backward.serial).entry(plan, *[one] * 15)
     packs = pack_for_backward.entry(plan, one, one)
-    n, gates, gru = int(plan[HIDDEN]), int(plan[GATES]), plan[CELL] == GRU
+    n, gates, gru, several = int(plan[HIDDEN]), int(plan[GATES]), plan[CELL] == GRU, not plan[ONCE]
     size = _packed_size(plan, gates, n)
     lines = int(plan[TIMES + 1 :: 2].sum())
     to_w = gemm.gemm(dtype, gates, n, lines, ta=True) if wanted else None
@@ -424,10 +442,12 @@ def ready_backward(dtype: np.dtype, wanted: bool, *how: Any) -> Callable:
         g: Any, g_h: Any, g_c: Any, h0: Any, c0: Any, w: Any, out: Any, kept: Any, cells: Any,
         gx: Any, gh: Any, gc: Any, gw: Any, gb: Any,
     ) -> None:  # fmt: skip
-        packed, before = np.empty(size, dtype), np.empty(lines * n, dtype)
-        packs(plan, w, packed)
+        packed = np.empty(size, dtype)
+        if several:
+            packs(plan, w, packed)
+        before = np.empty(lines * n, dtype) if several else h0
         gz = np.empty(lines * gates, dtype) if gru else gx
-        run(plan, g, g_h, g_c, h0, c0, out, kept, cells, gx, gh, gc, gz, before, packed)
+        run(plan, g, g_h, g_c, h0, c0, w, out, kept, cells, gx, gh, gc, gz, before, packed)
         if to_w is not None:
             to_w(gz, before, gw)
         if gb.size:

@@ -18,9 +18,8 @@ from numtorch.ops.dropout import dropout
 from numtorch.ops.linear import linear
 from numtorch.ops.matmul import matmul
 from numtorch.ops.movement import expand_to, permute, reshape, squeeze, transpose, unsqueeze
-from numtorch.ops.movement.joining import cat
+from numtorch.ops.movement.joining import cat, split
 from numtorch.ops.movement.padding import pad_ends
-from numtorch.ops.movement.views import narrow
 
 
 def canonical_mask(
@@ -79,19 +78,20 @@ def _projected(
     """The queries, keys and values of all heads: one product where they are of one tensor."""
     e = query.shape[-1]
     if w is None:
-        biases = [None] * 3 if b is None else [narrow(b, 0, i * e, e) for i in range(3)]
+        biases = (None,) * 3 if b is None else split(b, e, 0)
         q, k, v = (linear(x, m, c) for x, m, c in zip((query, key, value), separate, biases, strict=True))
         return q, k, v
     if key is value and query is key:
-        every = linear(query, w, b)
-        q, k, v = (narrow(every, -1, i * e, e) for i in range(3))
+        q, k, v = split(linear(query, w, b), e, -1)  # whose gradient joins theirs in one copy
         return q, k, v
     if key is value:
-        q = linear(query, narrow(w, 0, 0, e), None if b is None else narrow(b, 0, 0, e))
-        both = linear(key, narrow(w, 0, e, 2 * e), None if b is None else narrow(b, 0, e, 2 * e))
-        return q, narrow(both, -1, 0, e), narrow(both, -1, e, e)
-    parts = [(narrow(w, 0, i * e, e), None if b is None else narrow(b, 0, i * e, e)) for i in range(3)]
-    q, k, v = (linear(x, m, c) for x, (m, c) in zip((query, key, value), parts, strict=True))
+        own, others = split(w, [e, 2 * e], 0)
+        bias, biases = (None, None) if b is None else split(b, [e, 2 * e], 0)
+        q, both = linear(query, own, bias), linear(key, others, biases)
+        k, v = split(both, e, -1)
+        return q, k, v
+    biases = (None,) * 3 if b is None else split(b, e, 0)
+    q, k, v = (linear(x, m, c) for x, m, c in zip((query, key, value), split(w, e, 0), biases, strict=True))
     return q, k, v
 
 

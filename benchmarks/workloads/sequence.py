@@ -1,4 +1,5 @@
-"""Layers of sequence models, forward and backward: attention, recurrent layers, an encoder's layer."""
+"""Layers of sequence models, forward and backward: attention, recurrent layers, an encoder's layer; and whole steps of
+small models of names."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import makemore
 from benchmarks.models import set_weights
 from benchmarks.workloads import workload
 
@@ -104,3 +106,42 @@ def cells(fw: SimpleNamespace) -> tuple[Callable, Callable]:
         return [h, c, *[p.grad for p in cell.parameters()]]
 
     return run, lambda: np.concatenate([t.detach().numpy().ravel() for t in run()])
+
+
+def names(name: str, budget: float, model: Callable) -> None:
+    """Register makemore's training step: 32 names of 16 letters, AdamW."""
+
+    def make(fw: SimpleNamespace) -> tuple[Callable, Callable]:
+        text = np.random.default_rng(2).integers(0, makemore.VOCABULARY, (8, 32, makemore.CONTEXT + 1))
+        batches = [(fw.T.tensor(x[:, :-1]), fw.T.tensor(x[:, 1:])) for x in text]
+
+        def trainer() -> Callable:
+            net = model(fw)
+            set_weights(fw, net)
+            options = {"lr": 5e-4, "weight_decay": 0.01, "betas": (0.9, 0.99), "eps": 1e-8}
+            opt, at = fw.optim.AdamW(net.parameters(), **options), [0]
+
+            def step() -> Any:
+                at[0] = (at[0] + 1) % len(batches)
+                x, y = batches[at[0]]
+                logits = net(x)
+                loss = fw.F.cross_entropy(logits.view(-1, logits.size(-1)), y.reshape(-1), ignore_index=-1)
+                net.zero_grad(set_to_none=True)
+                loss.backward()
+                opt.step()
+                return loss
+
+            return step
+
+        def losses() -> np.ndarray:
+            step = trainer()
+            return np.array([step().item() for _ in range(20)])
+
+        return trainer(), losses
+
+    workload(f"sequence/makemore {name}", budget=budget, tolerance=1e-4, alone=True)(make)
+
+
+names("RNN", 0.5, lambda fw: makemore.recurrent(fw, False))
+names("GRU", 0.5, lambda fw: makemore.recurrent(fw, True))
+names("Transformer", 0.5, makemore.transformer)

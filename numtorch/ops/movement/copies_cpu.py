@@ -275,9 +275,13 @@ SHORT = 16  # elements of a row below which columns are the longer loops
 
 
 def joined(tensors: list, rows: int, out: Made) -> Loop | None:
-    """The loop that writes tensors of ``rows`` rows side by side; None unless all are of one contiguous kind."""
+    """The loop that writes tensors of ``rows`` rows side by side; None unless all are of one type and device, and none
+    that is strided is large: those that are small are made contiguous first, which costs less than a copy into each
+    part."""
     k, n = tensors[0]._k, prod(out.shape)
-    if not k.contiguous or any(x._k is not k for x in tensors):
+    if any(x._k.strided is not k.strided for x in tensors):
+        return None
+    if n >= shared_from(MOVED) and not all(x._k.contiguous for x in tensors):
         return None
     if n < shared_from(MOVED) and len(tensors) <= TOGETHER or not n:
         return Loop(join, (rows, n // max(rows, 1), 0), out, together=True, elements=n)

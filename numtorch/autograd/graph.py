@@ -87,7 +87,7 @@ def run(
     for edge, g in roots:
         if wanted is None or _target(edge) in wanted:
             walk.give(edge, g)
-    heap, pending, give = walk.heap, walk.pending, walk.give
+    heap, pending, give, sums = walk.heap, walk.pending, walk.give, walk.sums
     before = mode.grad
     mode.grad = create
     try:
@@ -112,6 +112,11 @@ def run(
                 if not any(e is not None and _target(e) in wanted for e in node.edges):
                     continue
             if node.plain and node.saved is not None:
+                part = not formulas and getattr(node.op, "part", False) and node.edges[0] in sums
+                if part and _add_part(node, pending[node.edges[0]], g):
+                    if not keep:
+                        node.release()
+                    continue
                 if formulas or node.recipe is None or (pull := node.recipe.pull) is None:
                     grads = node.op.pull(node, g, formulas)
                 else:
@@ -263,6 +268,18 @@ def _add_into(total: Any, g: Any) -> None:
     """``total += g`` outside any graph."""
     engine.add_into(total, g)
     wrote(total)
+
+
+def _add_part(node: Node, total: Any, g: Any) -> bool:
+    """Add the gradient of a part, as of ``x[:, t]``, to the sum that is x's gradient so far; whether that was possible.
+
+    Without zeros of x's size around it: a loop over the steps of x would take time by their square.
+    """
+    if total.__class__ is not _tensor.Tensor or g.__class__ is not _tensor.Tensor or total._k.device is not CPU:
+        return False
+    engine.add_into(node.op.body(total, *node.params), g)
+    wrote(total)
+    return True
 
 
 def _shared(g: Any) -> bool:

@@ -88,6 +88,7 @@ class Op:
         fold: Any = None,
         rows: Any = None,
         kept: int = 0,
+        part: bool = False,
     ):
         self.name = name
         self.fold, self.rows, self.kept = fold, rows, kept
@@ -96,6 +97,7 @@ class Op:
         self.returns = returns
         self.spec = spec
         self.view = bool(view)
+        self.part = part
         self.direct = self.view or direct
         self.where = view if callable(view) else None
         if self.where is not None:

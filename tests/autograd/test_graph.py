@@ -12,6 +12,7 @@ import pytest
 from against_torch import raises, same
 
 import numtorch as nt
+from numtorch.autograd import graph
 
 
 def leaf(lib, values, dtype="float64"):
@@ -53,6 +54,34 @@ def test_gradients_accumulate():
         return x.grad
 
     same(run)
+
+
+def test_gradients_of_parts():
+    def run(lib):
+        x = leaf(lib, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+        y = x * 2
+        total = (y**2).sum()
+        for i in range(3):
+            parts = y[i], y[:, i], y.select(1, i), y.narrow(0, i, 1), y[..., i:], y[::2, None], x[i]
+            total = total + sum(((i + 1) * part**2).sum() for part in parts)
+        (first,) = lib.autograd.grad(total, y, retain_graph=True)
+        second = lib.autograd.grad((lib.autograd.grad(total, x, create_graph=True)[0] ** 2).sum(), x, retain_graph=True)
+        total.backward()
+        return first, *second, x.grad
+
+    same(run)
+
+
+def test_the_gradient_of_a_part_is_not_widened(monkeypatch):
+    """A loop over steps takes time by their number, not by its square: all but the first two are added in place."""
+    added = []
+    add = graph._add_part
+    monkeypatch.setattr(graph, "_add_part", lambda *given: added.append(given) or add(*given))
+    x = leaf(nt, np.ones((5, 2)))
+    y = x * 1
+    sum(y[i] * i for i in range(5)).sum().backward()
+    assert len(added) == 3
+    assert x.grad.tolist() == [[i, i] for i in range(5)]
 
 
 def test_retain_graph():

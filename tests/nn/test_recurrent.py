@@ -1,10 +1,13 @@
 """Recurrent layers against torch's: outputs, last states, and gradients of inputs, states and parameters."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from same_as_torch import assert_same, pair, torch
 
 import numtorch as nt
+from numtorch.kernels import registry
 
 rng = np.random.default_rng(0)
 PACKED, ALONE, BATCH = "packed", "alone", "batch"
@@ -89,6 +92,22 @@ def test_many_sequences_are_shared_among_threads():
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)
     assert_same(y, theirs(torch.tensor(x))[0], 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_sequences_of_several_panels(kind):
+    """More than a panel has, of different lengths, and more gates than a strip: as the op's body computes it."""
+    layer = getattr(nt.nn, kind)(3, 20)
+    given = [nt.tensor(rng.standard_normal((n, 3)).astype(np.float32)) for n in [3] * 5 + [2] * 8 + [1] * 60]
+    results = []
+    for how in (contextlib.nullcontext, registry.bodies_only):
+        layer.zero_grad()
+        with how():
+            y = layer(nt.nn.utils.rnn.pack_sequence(given))[0].data
+            (y * y).sum().backward()
+        results.append([y, *[p.grad for p in layer.parameters()]])
+    for a, b in zip(*results, strict=True):
+        nt.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def both(f):

@@ -102,3 +102,13 @@ def test_any_number_of_tensors_is_joined(count, size):
     arrays = [p.numpy() for p in parts]
     np.testing.assert_array_equal(torch.cat(parts, 1).numpy(), np.concatenate(arrays, 1))
     np.testing.assert_array_equal(torch.stack(parts).numpy(), np.stack(arrays))
+
+
+@pytest.mark.parametrize("size", [3, 9000])
+def test_strided_tensors_are_joined(size):
+    x = torch.arange(12 * size).reshape(4, 3, size)
+    parts = x[:, 1], x[:, 2], torch.ones(4, size, dtype=torch.int64), x[:, :, 0:1].expand(4, 3, size)[:, 0]
+    arrays = [p.numpy() for p in parts]
+    np.testing.assert_array_equal(torch.cat(parts, 1).numpy(), np.concatenate(arrays, 1))
+    np.testing.assert_array_equal(torch.stack(parts, 1).numpy(), np.stack(arrays, 1))
+    np.testing.assert_array_equal(torch.cat([p.T for p in parts], 1).numpy(), np.concatenate([a.T for a in arrays], 1))

@@ -313,6 +313,7 @@ def _basic_geometry(shape: tuple, strides: tuple | None, items: tuple) -> tuple:
 
 @op(
     view=_basic_geometry,
+    part=True,
     public=False,
     samples=lambda: [
         ((7, 3), ((1, None, 2), 1)),

@@ -604,7 +604,12 @@ def _(g, x_shape):
 
 
 @exported("torch", "Tensor")
-@op(view=True, samples=lambda: [((3, 4), 0, 1), ((2, 3, 4), -1, -2)], ref=lambda x, dim, i: np.take(x, i, dim))
+@op(
+    view=True,
+    part=True,
+    samples=lambda: [((3, 4), 0, 1), ((2, 3, 4), -1, -2)],
+    ref=lambda x, dim, i: np.take(x, i, dim),
+)
 def select(x, dim: int, index: int):
     """The slice at ``index`` along ``dim``, without that dimension, as a view.
 
@@ -656,7 +661,12 @@ def sliced(shape: tuple, strides: tuple | None, dim: int, start: int, end: int, 
     return geometry(tuple(sizes), tuple(steps), at)
 
 
-@op(view=sliced, public=False, samples=lambda: [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)])
+@op(
+    view=sliced,
+    part=True,
+    public=False,
+    samples=lambda: [((7, 3), 0, 1, 6, 2), ((3, 5), 1, 0, 5, 3), ((3, 5), 1, 2, 2, 1)],
+)
 def slice(x, dim: int, start: int, end: int, step: int = 1):
     """Every ``step``-th element from ``start`` to ``end`` (both within bounds) along ``dim``."""
 

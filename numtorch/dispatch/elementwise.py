@@ -131,6 +131,9 @@ class ElementwiseOp(Op):
 
     def run(self, tensors: tuple, params: tuple, out: Tensor | None = None) -> Any:
         """The general path: scalars, broadcasting, strides, ``out``, symbols."""
+        result = None if params or out is not None else self._again(tensors)
+        if result is not None:
+            return result
         if not registry.plugins_loaded:
             registry.load_plugins()
         if expr.has_expr(tensors):
@@ -169,6 +172,42 @@ class ElementwiseOp(Op):
         ):
             self.record(tensors, params, result)
         return result
+
+    def _again(self, tensors: tuple) -> Tensor | None:
+        """The result for operands of kinds, shapes and strides that the generated kernel has seen; None for others.
+
+        The front remembers contiguous operands alone, and slices are often not: what the general path asks of each call
+        takes twice as long as this.
+        """
+        if self.unsigned is not None or registry.decisions is not None or len(self.entry.kernels) > 1:
+            return None
+        key: list = []
+        for t in tensors:
+            if t.__class__ is Tensor:
+                key.append(t._k)
+                key.append(t.shape)
+                if not t._k.contiguous:
+                    key.append(t._strides)
+            elif t.__class__ is float or (t.__class__ is int and self.fit is None):
+                key.append(t.__class__)
+            else:
+                return None
+        plan = self.program.plans.get(tuple(key))
+        if plan is None or plan.entry is None:
+            return None
+        (k,) = plan.kinds
+        y = new(Tensor)
+        y.shape, y._k, y._buf = plan.shape, k, allocate(plan.numel, k.dtype, k.device)
+        try:
+            plan.entry(*[t._buf if t.__class__ is Tensor else t for t in tensors], y._buf, *plan.geometry)
+        except (RuntimeError, TypeError, OverflowError):
+            return None  # the general path says what is wrong
+        if mode.grad and self.gradient is not None and self.differentiable:
+            for t in tensors:
+                if t.__class__ is Tensor and t._edge is not None:
+                    self.record(tensors, (), y)
+                    break
+        return y
 
     def _written_into(self, out: Any, tensors: tuple, params: tuple) -> Tensor:
         shape = broadcast(self.name, [t.shape for t in tensors if isinstance(t, Tensor)])

@@ -1,4 +1,5 @@
-"""Factories of few elements: the short way gives what the general way gives, and takes nothing that it refuses."""
+"""Factories of few elements, and elementwise ops on slices: the short way gives what the general way gives, and takes
+nothing that it refuses."""
 
 import collections
 
@@ -96,3 +97,26 @@ def test_orders():
     counts = collections.Counter(tuple(nt.randperm(4, generator=g).tolist()) for _ in range(4800))
     assert len(counts) == 24 and min(counts.values()) > 130 and max(counts.values()) < 270
     assert nt.randperm(5, dtype=nt.int32).dtype == nt.int32
+
+
+def test_elementwise_ops_on_slices():
+    base = nt.arange(24.0, requires_grad=True)
+    x = base.reshape(4, 6)[:, 1:4]
+    for y in (x.detach().numpy(), 2.0, 3):
+        given = nt.tensor(y)[:, :].T.contiguous().T if isinstance(y, np.ndarray) else y
+        for _ in range(2):  # the first call plans, the second one finds the plan
+            z = x * given
+            assert z.tolist() == (x.detach().numpy() * y).tolist()
+            base.grad = None
+            z.sum().backward()
+            assert base.grad.reshape(4, 6)[:, 1:4].tolist() == (np.ones((4, 3)) * y).tolist()
+    whole = nt.arange(6).reshape(2, 3).T
+    for _ in range(2):
+        assert (whole // 2).tolist() == (whole.numpy() // 2).tolist()
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            whole // (whole * 0)
+        with pytest.raises(RuntimeError, match="size"):
+            whole + nt.ones(4, 1)
+    with nt.profiler.profile() as profile:
+        whole + whole
+    assert "add/" in str(profile.key_averages())

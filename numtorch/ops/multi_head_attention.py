@@ -86,10 +86,9 @@ def _projected(
         return q, k, v
     if key is value:
         own, others = split(w, [e, 2 * e], 0)
-        bias, biases = (None, None) if b is None else split(b, [e, 2 * e], 0)
-        q, both = linear(query, own, bias), linear(key, others, biases)
-        k, v = split(both, e, -1)
-        return q, k, v
+        added = (None, None) if b is None else split(b, [e, 2 * e], 0)
+        k, v = split(linear(key, others, added[1]), e, -1)
+        return linear(query, own, added[0]), k, v
     biases = (None,) * 3 if b is None else split(b, e, 0)
     q, k, v = (linear(x, m, c) for x, m, c in zip((query, key, value), split(w, e, 0), biases, strict=True))
     return q, k, v

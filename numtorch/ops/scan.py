@@ -36,6 +36,12 @@ def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
     return movement.to(x, d), wrap_dim(dim, x.ndim, name), d
 
 
+def _carry(x: Tensor) -> tuple:
+    """The working array whose type is that of what loops carry along a line: of floating types the widest."""
+    d = x._k.dtype.compute
+    return ((1, np.dtype({"f": np.float64, "c": np.complex128}.get(d.kind, d))),)
+
+
 def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
     """The type in which ``cumsum_`` and ``cumprod_`` compute: that of ``x``, in which the result is to be."""
     if dtype is not None and dtypes.as_dtype(dtype) is not x.dtype:
@@ -93,8 +99,8 @@ def _(g, *, dim):
 def segments(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
-        return Loop(cpu.sum_rows, (outer, n, reverse), like(x), weight=SCAN)
-    return Loop(cpu.sum_columns, (outer, n, inner, reverse), like(x), weight=SCAN)
+        return Loop(cpu.sum_rows, (outer, n, reverse), like(x), weight=SCAN, scratch=_carry(x))
+    return Loop(cpu.sum_columns, (outer, n, inner, reverse), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @cumsum.backward.loop("cpu", dtypes=FLOATS, name="segments")
@@ -167,19 +173,14 @@ def _(g, x, *, out, dim):
     return _shifted(out, dim, 1, 1.0) * linear_recurrence(_shifted(x, dim, -1, 0.0), g, dim, True)
 
 
-@cumprod.loop("cpu", dtypes=PLAIN, name="in_order")
+@cumprod.loop("cpu", dtypes=(*PLAIN, *COMPLEXES), name="in_order")
 def _(x, dim):
-    return Loop(cpu.product, around(x.shape, dim), like(x), weight=SCAN)
+    return Loop(cpu.product, around(x.shape, dim), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @cumprod.backward.loop("cpu", dtypes=FLOATS, name="from_the_end")
 def _(g, x, out, dim):
-    return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN)
-
-
-@cumprod.loop("cpu", dtypes=COMPLEXES)
-def complex_in_order(x, dim):
-    return Loop(cpu.complex_product, around(x.shape, dim), like(x), weight=SCAN)
+    return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN, scratch=_carry(x))
 
 
 @cumprod.loop("cuda", dtypes=(*PLAIN, *COMPLEXES), name="lines")
@@ -228,7 +229,7 @@ def _(g, x, *, out, dim, reverse):
 
 @linear_recurrence.loop("cpu", dtypes=(*FLOATS, *COMPLEXES), name="in_order")
 def _(x, y, dim, reverse):
-    return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN)
+    return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @linear_recurrence.loop("cuda", dtypes=(*FLOATS, *COMPLEXES), name="lines")
@@ -396,13 +397,15 @@ def _(g, x, *, out, dim):
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
-        return Loop(cpu.logsumexp_rows, (outer, n), like(x), weight=LOGARITHMS)
-    return Loop(cpu.logsumexp_columns, (outer, n, inner), like(x), weight=LOGARITHMS)
+        return Loop(cpu.logsumexp_rows, (outer, n), like(x), weight=LOGARITHMS, scratch=_carry(x))
+    return Loop(cpu.logsumexp_columns, (outer, n, inner), like(x), weight=LOGARITHMS, scratch=_carry(x))
 
 
 @logcumsumexp.backward.loop("cpu", dtypes=FLOATS, name="from_the_end")
 def _(g, x, out, dim):
-    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS) if x.shape else None
+    if not x.shape:
+        return None
+    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS, scratch=_carry(x))
 
 
 @logcumsumexp.loop("cuda", dtypes=FLOATS, name="lines")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
-from numtorch.ops.arithmetic import exp, gt, isfinite, log, logical_or, where, zeros_of
+from numtorch.ops.arithmetic import exp, gt, isfinite, log, logical_not, logical_or, where, zeros_of
+from numtorch.ops.elementary import round
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.reduction import goes_back, with_slope
 from numtorch.storage import around, tick, wrap_dim
@@ -376,9 +378,38 @@ def _complex_logs_of_sums(x: Tensor, dim: int) -> Tensor:
         return x * 1
     top = cummax(movement.real(x.detach()), dim)[0]
     top = where(isfinite(top), top, 0.0)
-    before = movement.narrow(top, dim, 0, 1)
-    down = exp(movement.cat([before, movement.narrow(top, dim, 0, top.shape[dim] - 1)], dim) - top)
-    return log(linear_recurrence(down.to(x.dtype), exp(x - top), dim)) + top
+    down = exp(_before(top, dim) - top)
+    y = log(linear_recurrence(down.to(x.dtype), exp(x - top), dim)) + top
+    return y + 1j * _turns(x.detach(), y.detach(), dim)
+
+
+def _before(x: Tensor, dim: int) -> Tensor:
+    """Each element's predecessor along a dimension; the first one's is itself."""
+    return movement.cat([movement.narrow(x, dim, 0, 1), movement.narrow(x, dim, 0, x.shape[dim] - 1)], dim)
+
+
+def _turns(x: Tensor, y: Tensor, dim: int) -> Tensor:
+    """The multiples of 2 pi that torch's imaginary parts of ``logcumsumexp`` have and the principal values y have not.
+
+    An angle begins anew at the elements that are larger than the sum before them. From there on torch adds the angles
+    of ``1 + exp(smaller - larger)``, which are at most pi / 2.
+    """
+    angle, given = movement.imag(y), movement.imag(x)
+    anew = gt(movement.real(x), _before(movement.real(y), dim))
+    first = where(anew, given, _before(angle, dim))
+    near = first + _principal(angle - first)
+    step = where(anew, near, near - first)
+    start = movement.narrow(given, dim, 0, 1)  # torch gives the first element as it is
+    rest = x.shape[dim] - 1
+    step = movement.cat([start, movement.narrow(step, dim, 1, rest)], dim)
+    path = linear_recurrence(logical_not(anew).to(angle.dtype), step, dim)
+    whole = round((path - angle) / (2 * math.pi)) * (2 * math.pi)
+    return where(isfinite(whole), whole, 0.0)
+
+
+def _principal(angle: Tensor) -> Tensor:
+    """An angle between -pi and pi."""
+    return angle - round(angle / (2 * math.pi)) * (2 * math.pi)
 
 
 @logcumsumexp.vjp(cost=per_input(4, "exp", "exp"))

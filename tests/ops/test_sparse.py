@@ -343,6 +343,35 @@ def test_what_is_refused():
             f()
 
 
+@pytest.mark.parametrize(
+    "reduce, result, by_x, by_d",
+    [
+        ("mean", [[6.5, 0], [0, 0], [-8.5, -15]], [7, 1, -1, 11], [[3, 3], [2, 2], [-4, -4], [-1, -1]]),
+        ("amax", [[7, 8], [0, 0], [3, -6]], [8, -14, -2, 0], [[6, 6], [0, 4], [0, 0], [-2, 0]]),
+        ("amin", [[6, -8], [0, 0], [-20, -24]], [6, 16, 0, 22], [[0, 0], [4, 0], [-8, -8], [0, -2]]),
+    ],
+)
+def test_products_of_a_row_are_reduced_as_in_torch(reduce, result, by_x, by_d):
+    x = torch.tensor([[0, 2.0, 0, -1], [0, 0, 0, 0], [3, 0, -4, 0]]).to_sparse_csr().requires_grad_()
+    d = torch.tensor([[1.0, -2], [3, 4], [5, 6], [-7, 8]], requires_grad=True)
+    y = torch.sparse.mm(x, d, reduce)
+    y.backward(torch.full_like(y, 2.0))
+    assert y.tolist() == result and x.grad.values().tolist() == by_x and d.grad.tolist() == by_d
+    with pytest.raises(NotImplementedError, match="to_sparse_csr"):
+        torch.sparse.mm(x.detach().to_dense(), d, reduce)
+
+
+def test_reduced_products_of_nan_of_equal_and_of_no_elements():
+    d = torch.ones(2, 1, requires_grad=True)
+    x = torch.tensor([[np.nan, 1.0], [1.0, 1.0]]).to_sparse_csr()
+    y = torch.sparse.mm(x, d, "amax")
+    y[1].sum().backward()
+    assert np.isnan(y[0].item()) and y[1].item() == 1 and d.grad.tolist() == [[1.0], [0.0]]
+    assert torch.sparse.mm(torch.zeros(2, 2).to_sparse_csr(), d, "amin").tolist() == [[0.0], [0.0]]
+    with pytest.raises(RuntimeError, match="reduce type of prod has not been enabled"):
+        torch.sparse.mm(x, d, "prod")
+
+
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_the_same_calls_in_torch():

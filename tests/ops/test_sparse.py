@@ -363,10 +363,10 @@ def test_products_of_a_row_are_reduced_as_in_torch(reduce, result, by_x, by_d):
 
 def test_reduced_products_of_nan_of_equal_and_of_no_elements():
     d = torch.ones(2, 1, requires_grad=True)
-    x = torch.tensor([[np.nan, 1.0], [1.0, 1.0]]).to_sparse_csr()
-    y = torch.sparse.mm(x, d, "amax")
-    y[1].sum().backward()
-    assert np.isnan(y[0].item()) and y[1].item() == 1 and d.grad.tolist() == [[1.0], [0.0]]
+    torch.sparse.mm(torch.ones(1, 2).to_sparse_csr(), d, "amax").sum().backward()
+    assert d.grad.tolist() == [[1.0], [0.0]]
+    x = torch.tensor([[np.nan, 1.0], [1.0, np.nan]]).to_sparse_csr()
+    assert np.isnan(torch.sparse.mm(x, d, "amax").tolist()).all()
     assert torch.sparse.mm(torch.zeros(2, 2).to_sparse_csr(), d, "amin").tolist() == [[0.0], [0.0]]
     with pytest.raises(RuntimeError, match="reduce type of prod has not been enabled"):
         torch.sparse.mm(x, d, "prod")

@@ -343,6 +343,27 @@ def test_what_is_refused():
             f()
 
 
+def test_sparse_tensors_of_zeros_hold_no_elements():
+    x = torch.zeros(2, 3, layout=torch.sparse_coo, dtype=torch.float64, requires_grad=True)
+    assert repr(x.detach().float()) == (
+        "tensor(indices=tensor([], size=(2, 0)),\n       values=tensor([], size=(0,)),\n"
+        "       size=(2, 3), nnz=0, layout=torch.sparse_coo)"
+    )
+    assert x.requires_grad and x.is_coalesced() and (x + x).to_dense().tolist() == [[0.0] * 3] * 2
+    for how, lines in (("csr", [0, 0, 0]), ("csc", [0, 0, 0, 0])):
+        layout = getattr(torch, f"sparse_{how}")
+        for y in (torch.zeros((2, 3), layout=layout), torch.zeros_like(torch.ones(2, 3), layout=layout)):
+            assert y.layout is layout and y.bounds.tolist() == lines and y.to_dense().tolist() == [[0.0] * 3] * 2
+    assert torch.empty(3, layout=torch.sparse_coo).to_dense().tolist() == [0.0] * 3
+    assert torch.zeros_like(matrix("csr"), layout=torch.sparse_csr).layout is torch.sparse_csr
+    with pytest.raises(
+        RuntimeError, match=r"sparse compressed \(non-block\) tensors are supported, but got size \[3\]"
+    ):
+        torch.zeros(3, layout=torch.sparse_csr)
+    with pytest.raises(RuntimeError, match="layout=torch.sparse_coo is not here"):
+        torch.ones(3, layout=torch.sparse_coo)
+
+
 @pytest.mark.parametrize(
     "reduce, result, by_x, by_d",
     [

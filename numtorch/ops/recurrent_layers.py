@@ -101,11 +101,11 @@ def _direction(
         bias, own = bias + own, None
     z = linear(x, w, bias)
     if to is not None:
-        y, h, c = projected(z, *begin, own_w, to, reverse, sizes, batch_first)
+        y, h, c = projected(z, begin[0], begin[1], own_w, to, reverse, sizes, batch_first)
         return y, [h, c]
-    c = begin[1] if len(begin) > 1 else None
-    y, h, c, _, _ = recurrent(z, begin[0], c, own_w, own, name, reverse, sizes, batch_first)
-    return y, [h, c][: len(begin)]
+    before = begin[1] if len(begin) > 1 else None
+    y, *end = recurrent(z, begin[0], before, own_w, own, name, reverse, sizes, batch_first)
+    return y, end[: len(begin)]
 
 
 @exported("torch")

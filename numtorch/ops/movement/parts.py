@@ -259,8 +259,7 @@ def is_inference(input: Tensor) -> bool:
     Returns:
         False.
 
-    >>> with torch.inference_mode():
-    ...     print(torch.ones(2).is_inference())
+    >>> torch.is_inference(torch.ones(2))
     False
     """
     return False

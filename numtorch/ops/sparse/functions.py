@@ -120,7 +120,7 @@ def _reduced(x: Tensor, y: Tensor, reduce: str) -> Tensor:
         raise RuntimeError(
             f"sparse_mm_reduce: reduce type of {reduce} has not been enabled: use sum, mean, amax or amin"
         )
-    if x.layout is not sparse_csr:
+    if not isinstance(x, SparseTensor) or x.layout is not sparse_csr:
         raise NotImplementedError(
             f"torch.sparse.mm: reduce={reduce!r} takes a first matrix with the layout sparse_csr, got {x.layout}; "
             "convert it with .to_sparse_csr()"

@@ -38,10 +38,15 @@ def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
     return movement.to(x, d), wrap_dim(dim, x.ndim, name), d
 
 
-def _carry(x: Tensor) -> tuple:
-    """The working array whose type is that of what loops carry along a line: of floating types the widest."""
+def _carried(x: Tensor) -> np.dtype:
+    """The type of what loops carry along a line: of floating types the widest."""
     d = x._k.dtype.compute
-    return ((1, np.dtype({"f": np.float64, "c": np.complex128}.get(d.kind, d))),)
+    return np.dtype({"f": np.float64, "c": np.complex128}.get(d.kind, d))
+
+
+def _carry(x: Tensor) -> tuple:
+    """The working array whose type that is."""
+    return ((1, _carried(x)),)
 
 
 def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
@@ -113,7 +118,7 @@ def _(g, dim):
 @cumsum.loop("cuda", dtypes=(*PLAIN, *COMPLEXES))
 def lines(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.sums, (outer, n, inner, reverse), like(x), grid=outer * inner)
+    return Loop(cuda.sums, (outer, n, inner, reverse, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 @cumsum.backward.loop("cuda", dtypes=FLOATS, name="lines")
@@ -188,7 +193,7 @@ def _(g, x, out, dim):
 @cumprod.loop("cuda", dtypes=(*PLAIN, *COMPLEXES), name="lines")
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.products, (outer, n, inner), like(x), grid=outer * inner)
+    return Loop(cuda.products, (outer, n, inner, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
@@ -237,7 +242,7 @@ def _(x, y, dim, reverse):
 @linear_recurrence.loop("cuda", dtypes=(*FLOATS, *COMPLEXES), name="lines")
 def _(x, y, dim, reverse):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.recurrences, (outer, n, inner, reverse), like(x), grid=outer * inner)
+    return Loop(cuda.recurrences, (outer, n, inner, reverse, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 # --- extremes -------------------------------------------------------------------------------------

@@ -692,6 +692,8 @@ class Tensor:
         """Whether on a GPU."""
     def is_floating_point(self) -> builtins.bool:
         """Whether the dtype is floating-point."""
+    def is_inference(self) -> builtins.bool:
+        """False: what ``inference_mode`` makes are ordinary tensors."""
     @property
     def is_leaf(self) -> builtins.bool:
         """Whether made by the user (or needing no gradient) rather than by a recorded op."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,21 @@ def _remainder(x1: Tensor, x2: Tensor) -> Tensor:
     return rest if x1.dtype in INTEGERS else torch.where(rest == 0, torch.copysign(rest, x2), rest)
 
 
+def _exp(x: Tensor) -> Tensor:
+    """``exp(x)``; the standard says what it is of complex numbers whose real part is infinite."""
+    y = torch.exp(x)
+    if not x.dtype.is_complex:
+        return y
+    real, wild = torch.real(x), torch.logical_not(torch.isfinite(torch.imag(x)))
+    y = torch.where(torch.logical_and(wild, real == -math.inf), torch.zeros_like(y), y)
+    return torch.where(torch.logical_and(wild, real == math.inf), torch.full_like(y, complex(math.inf, math.nan)), y)
+
+
+def _expm1(x: Tensor) -> Tensor:
+    """``exp(x) - 1``; of complex numbers that are not finite the standard wants what ``exp`` gives, less 1."""
+    return torch.where(torch.isfinite(x), torch.expm1(x), _exp(x) - 1) if x.dtype.is_complex else torch.expm1(x)
+
+
 _UNARY: dict[str, tuple[str, Callable, str]] = {
     "abs": ("numeric", lambda x: x.clone() if x.dtype in WIDE else torch.abs(x), "The absolute value."),
     "acos": ("floating", torch.acos, "The inverse cosine."),
@@ -98,8 +114,8 @@ _UNARY: dict[str, tuple[str, Callable, str]] = {
     "conj": ("numeric", _conj, "The complex conjugate."),
     "cos": ("floating", torch.cos, "The cosine."),
     "cosh": ("floating", torch.cosh, "The hyperbolic cosine."),
-    "exp": ("floating", torch.exp, "The exponential function."),
-    "expm1": ("floating", torch.expm1, "``exp(x) - 1``."),
+    "exp": ("floating", _exp, "The exponential function."),
+    "expm1": ("floating", _expm1, "``exp(x) - 1``."),
     "floor": ("real", _whole(torch.floor), "Rounded down."),
     "imag": ("complex", _imag, "The imaginary part."),
     "isfinite": ("numeric", _never(True, torch.isfinite), "Whether neither infinite nor NaN."),

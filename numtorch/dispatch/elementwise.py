@@ -50,7 +50,7 @@ class ElementwiseOp(Op):
         floats: bool = False,
         counted: tuple | None = None,
         takes: tuple | None = None,
-        rounded: bool = False,
+        rounded: bool | tuple[str, ...] = False,
         divisor: str = "",
         check: Callable | None = None,
         fit: Callable | None = None,

@@ -83,7 +83,7 @@ def primitive(**options: Any) -> Callable[[Callable[..., Any]], Function[Tensor]
         takes: the types in which the formula means something; all real ones (``dtype.REAL``) unless given. For a
             formula that means the same for complex numbers: ``dtype.COMPUTED``.
         rounded: operands of other types become elements of the half type in which the formula computes, as where it
-            compares.
+            compares; or the names of the operands of which this is so.
         divisor: the operand by which integers are divided, of which none may be 0.
         check: ``check(name, operands)`` raises for operands that the op refuses, before a kernel is chosen.
         whole: mostly for integers, which alone take the front's own path: there it need not ask who wants a gradient.

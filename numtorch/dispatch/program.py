@@ -114,7 +114,7 @@ class Program:
         floats: integers are computed in the default floating type.
         counted: operands that take part in type promotion; all but ``keep`` if None.
         takes: the types in which the formula may compute; None for all.
-        rounded: operands of other types become elements of the half type in which the formula computes.
+        rounded: operands of other types become elements of the half type in which the formula computes; or their names.
         divisor: the operand by which integers are divided, of which none may be 0 (on the CPU: a GPU tells nobody).
         check: ``check(name, values)`` raises for operands that the formula refuses.
     """
@@ -130,7 +130,7 @@ class Program:
         floats: bool = False,
         counted: frozenset | None = None,
         takes: tuple | None = None,
-        rounded: bool = False,
+        rounded: bool | tuple[str, ...] = False,
         divisor: str = "",
         check: Callable | None = None,
     ):

@@ -310,7 +310,7 @@ def _(g, x, y, *, needs):
 
 # The smallest integer over -1 is beyond the type, and the machine traps: it is negated, which wraps.
 @exported("torch", "Tensor")
-@primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=True, divisor="y", whole=True)
+@primitive(ref=np.floor_divide, domain=(0.5, 3), takes=SIGNED, rounded=("x",), divisor="y", whole=True)
 def floor_divide(x, y):
     """Quotient rounded towards minus infinity (Python's ``//``); its gradient is 0.
 
@@ -349,7 +349,7 @@ def trunc_divide(x, y):
     public=False,
     ref=lambda x, y: np.trunc(x / y),
     domain=(0.5, 3),
-    rounded=True,
+    rounded=("x",),
     torch=lambda t, x, y: t.div(x, y, rounding_mode="trunc") if x.is_floating_point() else t.trunc(x / y),
 )
 def trunc_quotient(x, y):

@@ -11,7 +11,7 @@ import numpy as np
 
 import numtorch.dtype as dtypes
 from numtorch import engine, notices
-from numtorch._sparse import SparseTensor
+from numtorch._sparse import COMPRESSED, SparseTensor, compressed, coo
 from numtorch._tensor import Tensor, as_ndarray, make, new
 from numtorch._tensor import empty as _empty
 from numtorch.arguments import element, flag, integer, strided
@@ -20,7 +20,7 @@ from numtorch.device import CPU, DEFAULT, as_device
 from numtorch.dispatch.out import FILLED, into
 from numtorch.dtype import dtype as DType
 from numtorch.exports import exported
-from numtorch.layouts import sparse_coo
+from numtorch.layouts import sparse_coo, sparse_csr
 from numtorch.ops import movement
 from numtorch.ops.movement.arguments import SEQUENCES, shape_args
 from numtorch.ops.plain import FEW, PLAIN_KINDS, plain, plain_like
@@ -433,7 +433,7 @@ def empty(
         *args, size: the shape, as integers or as one sequence.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
         pin_memory, memory_format: accepted and ignored.
-        layout: ``torch.strided``, which is the only one here.
+        layout: ``torch.strided``, ``sparse_coo``, ``sparse_csr`` or ``sparse_csc``; sparse ones hold no elements.
 
     Returns:
         A tensor of the given shape.
@@ -449,6 +449,8 @@ def empty(
         t = plain(args)
         if t is not None:
             return t
+    if layout is sparse_coo or layout in COMPRESSED:
+        return _sparse(size_of(args, size, "empty"), dtype, device, layout, requires_grad, "empty")
     if layout is not None:
         strided(layout, "empty")
     if out is not None:
@@ -467,6 +469,24 @@ def empty(
         )
     d, where = _options(dtype, device)
     return finish(_empty(size_of(args, size), d, where), requires_grad)
+
+
+def _sparse(shape: Size, d: DType | None, device: Any, layout: Any, requires_grad: bool, name: str) -> Tensor:
+    """A sparse tensor that holds no elements."""
+    elements = zeros(0, dtype=d, device=device)
+    places = zeros((len(shape), 0) if layout is sparse_coo else 0, dtype=dtypes.int64, device=device)
+    if layout is sparse_coo:
+        made = coo(places, elements, shape, True)
+    elif len(shape) == 2:
+        lines = shape[0 if layout is sparse_csr else 1]
+        bounds = zeros(lines + 1, dtype=dtypes.int64, device=device)
+        made = compressed(bounds, places, elements, shape, layout)
+    else:
+        raise RuntimeError(
+            f"torch.{name}: Only batched sparse compressed (non-block) tensors are supported, but got size "
+            f"{list(shape)}; here they are matrices"
+        )
+    return made.requires_grad_(flag(requires_grad, name, "requires_grad"))
 
 
 def _filled(shape: Size, value: Any, dtype: DType | None, device: Any, requires_grad: bool) -> Tensor:
@@ -562,7 +582,7 @@ def zeros(
         *args, size: the shape, as integers or as one sequence.
         dtype, device, requires_grad: of the result; the default floating type and the CPU unless given.
         pin_memory: accepted and ignored.
-        layout: ``torch.strided``, which is the only one here.
+        layout: ``torch.strided``, ``sparse_coo``, ``sparse_csr`` or ``sparse_csc``; sparse ones hold no elements.
 
     Returns:
         A tensor of the given shape.
@@ -580,6 +600,8 @@ def zeros(
         t = plain(args, 0)
         if t is not None:
             return t
+    if layout is sparse_coo or layout in COMPRESSED:
+        return _sparse(size_of(args, size, "zeros"), dtype, device, layout, requires_grad, "zeros")
     if layout is not None:
         strided(layout, "zeros")
     if out is not None:
@@ -741,7 +763,7 @@ def zeros_like(
         dtype, device: those of ``input`` unless given.
         requires_grad: whether operations on the result are recorded.
         pin_memory, memory_format: accepted and ignored.
-        layout: ``torch.strided``, which is the only one here.
+        layout: ``torch.strided``, ``sparse_coo``, ``sparse_csr`` or ``sparse_csc``; sparse ones hold no elements.
 
     Returns:
         A contiguous tensor of the same shape; of a sparse one a sparse tensor without elements.
@@ -756,7 +778,10 @@ def zeros_like(
         t = plain_like(input, 0)
         if t is not None:
             return t
-    if layout is not None:
+    if (layout is sparse_coo or layout in COMPRESSED) and layout is not input.layout:
+        d, where = _options(dtype, device, input)
+        return _sparse(input.shape, d, where, layout, requires_grad, "zeros")
+    if layout is not None and layout is not input.layout:
         strided(layout, "zeros_like")
     if input.__class__ is SparseTensor:
         made = input.detach().to(dtype=dtype, device=device, copy=True).zero_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from numtorch.exports import exported
 from numtorch.ops import movement
 from numtorch.ops import scan_cpu as cpu
 from numtorch.ops import scan_cuda as cuda
-from numtorch.ops.arithmetic import exp, gt, isfinite, log, logical_or, where, zeros_of
+from numtorch.ops.arithmetic import exp, gt, isfinite, log, logical_not, logical_or, where, zeros_of
+from numtorch.ops.elementary import round
 from numtorch.ops.indexing import overwrite
 from numtorch.ops.reduction import goes_back, with_slope
 from numtorch.storage import around, tick, wrap_dim
@@ -34,6 +36,17 @@ def _target(x: Tensor, dim: int, dtype: Any, name: str) -> tuple:
     if dtype is not None:
         with_slope(x, d, name)
     return movement.to(x, d), wrap_dim(dim, x.ndim, name), d
+
+
+def _carried(x: Tensor) -> np.dtype:
+    """The type of what loops carry along a line: of floating types the widest."""
+    d = x._k.dtype.compute
+    return np.dtype({"f": np.float64, "c": np.complex128}.get(d.kind, d))
+
+
+def _carry(x: Tensor) -> tuple:
+    """The working array whose type that is."""
+    return ((1, _carried(x)),)
 
 
 def _type_in_place(x: Tensor, dtype: Any, name: str) -> Any:
@@ -93,8 +106,8 @@ def _(g, *, dim):
 def segments(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
-        return Loop(cpu.sum_rows, (outer, n, reverse), like(x), weight=SCAN)
-    return Loop(cpu.sum_columns, (outer, n, inner, reverse), like(x), weight=SCAN)
+        return Loop(cpu.sum_rows, (outer, n, reverse), like(x), weight=SCAN, scratch=_carry(x))
+    return Loop(cpu.sum_columns, (outer, n, inner, reverse), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @cumsum.backward.loop("cpu", dtypes=FLOATS, name="segments")
@@ -105,7 +118,7 @@ def _(g, dim):
 @cumsum.loop("cuda", dtypes=(*PLAIN, *COMPLEXES))
 def lines(x, dim, reverse=False):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.sums, (outer, n, inner, reverse), like(x), grid=outer * inner)
+    return Loop(cuda.sums, (outer, n, inner, reverse, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 @cumsum.backward.loop("cuda", dtypes=FLOATS, name="lines")
@@ -167,25 +180,20 @@ def _(g, x, *, out, dim):
     return _shifted(out, dim, 1, 1.0) * linear_recurrence(_shifted(x, dim, -1, 0.0), g, dim, True)
 
 
-@cumprod.loop("cpu", dtypes=PLAIN, name="in_order")
+@cumprod.loop("cpu", dtypes=(*PLAIN, *COMPLEXES), name="in_order")
 def _(x, dim):
-    return Loop(cpu.product, around(x.shape, dim), like(x), weight=SCAN)
+    return Loop(cpu.product, around(x.shape, dim), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @cumprod.backward.loop("cpu", dtypes=FLOATS, name="from_the_end")
 def _(g, x, out, dim):
-    return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN)
-
-
-@cumprod.loop("cpu", dtypes=COMPLEXES)
-def complex_in_order(x, dim):
-    return Loop(cpu.complex_product, around(x.shape, dim), like(x), weight=SCAN)
+    return Loop(cpu.product_gradient, around(x.shape, dim), like(g), weight=SCAN, scratch=_carry(x))
 
 
 @cumprod.loop("cuda", dtypes=(*PLAIN, *COMPLEXES), name="lines")
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.products, (outer, n, inner), like(x), grid=outer * inner)
+    return Loop(cuda.products, (outer, n, inner, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 def _shifted(x: Tensor, dim: int, by: int, value: float) -> Tensor:
@@ -228,13 +236,13 @@ def _(g, x, *, out, dim, reverse):
 
 @linear_recurrence.loop("cpu", dtypes=(*FLOATS, *COMPLEXES), name="in_order")
 def _(x, y, dim, reverse):
-    return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN)
+    return Loop(cpu.recurrence, (*around(x.shape, dim), reverse), like(x), weight=SCAN, scratch=_carry(x))
 
 
 @linear_recurrence.loop("cuda", dtypes=(*FLOATS, *COMPLEXES), name="lines")
 def _(x, y, dim, reverse):
     outer, n, inner = around(x.shape, dim)
-    return Loop(cuda.recurrences, (outer, n, inner, reverse), like(x), grid=outer * inner)
+    return Loop(cuda.recurrences, (outer, n, inner, reverse, _carried(x).type(1)), like(x), grid=outer * inner)
 
 
 # --- extremes -------------------------------------------------------------------------------------
@@ -375,9 +383,38 @@ def _complex_logs_of_sums(x: Tensor, dim: int) -> Tensor:
         return x * 1
     top = cummax(movement.real(x.detach()), dim)[0]
     top = where(isfinite(top), top, 0.0)
-    before = movement.narrow(top, dim, 0, 1)
-    down = exp(movement.cat([before, movement.narrow(top, dim, 0, top.shape[dim] - 1)], dim) - top)
-    return log(linear_recurrence(down.to(x.dtype), exp(x - top), dim)) + top
+    down = exp(_before(top, dim) - top)
+    y = log(linear_recurrence(down.to(x.dtype), exp(x - top), dim)) + top
+    return y + 1j * _turns(x.detach(), y.detach(), dim)
+
+
+def _before(x: Tensor, dim: int) -> Tensor:
+    """Each element's predecessor along a dimension; the first one's is itself."""
+    return movement.cat([movement.narrow(x, dim, 0, 1), movement.narrow(x, dim, 0, x.shape[dim] - 1)], dim)
+
+
+def _turns(x: Tensor, y: Tensor, dim: int) -> Tensor:
+    """The multiples of 2 pi that torch's imaginary parts of ``logcumsumexp`` have and the principal values y have not.
+
+    An angle begins anew at the elements that are larger than the sum before them. From there on torch adds the angles
+    of ``1 + exp(smaller - larger)``, which are at most pi / 2.
+    """
+    angle, given = movement.imag(y), movement.imag(x)
+    anew = gt(movement.real(x), _before(movement.real(y), dim))
+    first = where(anew, given, _before(angle, dim))
+    near = first + _principal(angle - first)
+    step = where(anew, near, near - first)
+    start = movement.narrow(given, dim, 0, 1)  # torch gives the first element as it is
+    rest = x.shape[dim] - 1
+    step = movement.cat([start, movement.narrow(step, dim, 1, rest)], dim)
+    path = linear_recurrence(logical_not(anew).to(angle.dtype), step, dim)
+    whole = round((path - angle) / (2 * math.pi)) * (2 * math.pi)
+    return where(isfinite(whole), whole, 0.0)
+
+
+def _principal(angle: Tensor) -> Tensor:
+    """An angle between -pi and pi."""
+    return angle - round(angle / (2 * math.pi)) * (2 * math.pi)
 
 
 @logcumsumexp.vjp(cost=per_input(4, "exp", "exp"))
@@ -396,13 +433,15 @@ def _(g, x, *, out, dim):
 def _(x, dim):
     outer, n, inner = around(x.shape, dim)
     if inner == 1:
-        return Loop(cpu.logsumexp_rows, (outer, n), like(x), weight=LOGARITHMS)
-    return Loop(cpu.logsumexp_columns, (outer, n, inner), like(x), weight=LOGARITHMS)
+        return Loop(cpu.logsumexp_rows, (outer, n), like(x), weight=LOGARITHMS, scratch=_carry(x))
+    return Loop(cpu.logsumexp_columns, (outer, n, inner), like(x), weight=LOGARITHMS, scratch=_carry(x))
 
 
 @logcumsumexp.backward.loop("cpu", dtypes=FLOATS, name="from_the_end")
 def _(g, x, out, dim):
-    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS) if x.shape else None
+    if not x.shape:
+        return None
+    return Loop(cpu.logsumexp_gradient, around(x.shape, dim), like(g), weight=LOGARITHMS, scratch=_carry(x))
 
 
 @logcumsumexp.loop("cuda", dtypes=FLOATS, name="lines")

@@ -1,12 +1,12 @@
 """Scan loops. Shapes are merged to (outer, n, inner); each of the outer * inner lines is scanned along the middle
 dimension.
 
+What is carried along a line has the type of ``carry``, an array: float64 for float32, as in PyTorch. So long sums stay
+exact to the last bit, and sums and products come back from beyond the range of float32.
+
 In one line every addition waits for the one before. Adjacent lines (inner > 1) are scanned as vectors, eight rows at a
 time as eight chains. A long row is scanned as eight segments at a time; the sum of the segments before is added
 afterwards. How a line is divided depends only on its length, so results do not depend on threads.
-
-A float32 sum or product that overflowed stays non-finite, even if the next exact values would be finite. So a line that
-is not finite at its end is scanned once more in float64. Other lines are not slowed down.
 """
 
 from __future__ import annotations
@@ -25,137 +25,120 @@ TILE = 256  # elements of a row whose exponentials are computed together
 
 
 @jit
-def left(v):
-    """Whether a number is infinite or NaN"""
-    return not abs(v) < np.inf
-
-
-@jit
-def sum_wide(x, out, at, n, step):
-    """Sums of a line of n elements, ``step`` apart, in float64"""
-    total = np.float64(0)
+def sum_in_order(x, out, at, n, step, carry):
+    """out[at + step*i] = carry + x[at] + ... + x[at + step*i] for i below n; the last of them is returned"""
     for j in range(n):
-        total += x[U(at + j * step)]
-        out[U(at + j * step)] = total
+        carry = carry + x[U(at + j * step)]
+        out[U(at + j * step)] = carry
+    return carry
 
 
 @jit
-def multiply_wide(x, out, at, n, step):
-    """Products of a line, in float64"""
-    total = np.float64(1)
-    for j in range(n):
-        total *= x[U(at + j * step)]
-        out[U(at + j * step)] = total
-
-
-@jit
-def vanished(x, out, at, n, step):
-    """Whether the products of a line have become 0 before a factor is"""
-    for j in range(n):
-        if x[U(at + j * step)] == 0:
-            return False
-        if out[U(at + j * step)] == 0:
-            return True
-    return False
-
-
-@jit
-def sum_block(x, out, at, step, carry):
-    """out[at + step*i] = carry + x[at] + ... + x[at + step*i] for i below BLOCK; the last of them is returned"""
-    zero = x.dtype.type(0)
+def sum_block(x, out, at, step, carry, sums):
+    """``sum_in_order`` of BLOCK elements; ``sums`` is as long and takes the sums of each segment, as they lie in x"""
+    zero = sums.dtype.type(0)
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zero
+    first = at if step > 0 else at - BLOCK + 1
     s = SEGMENT * step
     for t in range(SEGMENT):
         p = at + t * step
+        q = p - first
         a0 += x[U(p)]
-        out[U(p)] = a0
+        sums[U(q)] = a0
         a1 += x[U(p + s)]
-        out[U(p + s)] = a1
+        sums[U(q + s)] = a1
         a2 += x[U(p + 2 * s)]
-        out[U(p + 2 * s)] = a2
+        sums[U(q + 2 * s)] = a2
         a3 += x[U(p + 3 * s)]
-        out[U(p + 3 * s)] = a3
+        sums[U(q + 3 * s)] = a3
         a4 += x[U(p + 4 * s)]
-        out[U(p + 4 * s)] = a4
+        sums[U(q + 4 * s)] = a4
         a5 += x[U(p + 5 * s)]
-        out[U(p + 5 * s)] = a5
+        sums[U(q + 5 * s)] = a5
         a6 += x[U(p + 6 * s)]
-        out[U(p + 6 * s)] = a6
+        sums[U(q + 6 * s)] = a6
         a7 += x[U(p + 7 * s)]
-        out[U(p + 7 * s)] = a7
+        sums[U(q + 7 * s)] = a7
     for k in range(8):
-        first = at + k * s if step > 0 else at + k * s - SEGMENT + 1
-        for t in range(first, first + SEGMENT):
-            out[U(t)] += carry
-        carry = out[U(at + k * s + (SEGMENT - 1) * step)]
+        q = k * SEGMENT if step > 0 else (7 - k) * SEGMENT
+        for t in range(q, q + SEGMENT):
+            out[U(first + t)] = sums[U(t)] + carry
+        carry = carry + sums[U(q + SEGMENT - 1 if step > 0 else q)]
     return carry
 
 
 @jit
 def sum_span(x, out, at, n, step, carry):
     """``sum_block`` over n elements, the rest one by one"""
+    sums, total = np.empty(BLOCK, carry.dtype), carry[0]
     i = 0
     while i + BLOCK <= n:
-        carry = sum_block(x, out, at + i * step, step, carry)
+        total = sum_block(x, out, at + i * step, step, total, sums)
         i += BLOCK
-    for p in range(i, n):
-        carry = carry + x[U(at + p * step)]
-        out[U(at + p * step)] = carry
-    return carry
+    return sum_in_order(x, out, at + i * step, n - i, step, total)
+
+
+@jit
+def total_of(x, begin, end, zero):
+    """The sum of x[begin:end]"""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zero
+    p = begin
+    while p + 8 <= end:
+        a0 += x[U(p)]
+        a1 += x[U(p + 1)]
+        a2 += x[U(p + 2)]
+        a3 += x[U(p + 3)]
+        a4 += x[U(p + 4)]
+        a5 += x[U(p + 5)]
+        a6 += x[U(p + 6)]
+        a7 += x[U(p + 7)]
+        p += 8
+    total = ((a0 + a1) + (a2 + a3)) + ((a4 + a5) + (a6 + a7))
+    for k in range(p, end):
+        total = total + x[U(k)]
+    return total
 
 
 @jit(parallel=True)
-def sum_rows(x, out, outer, n, reverse):
-    """Sums along contiguous rows, long ones in chunks."""
-    chunks = (n + CHUNK - 1) // CHUNK
-    step = -1 if reverse else 1
+def sum_rows(x, out, carry, outer, n, reverse):
+    """Sums along contiguous rows, long ones in chunks, whose totals are known before they are scanned."""
+    step, chunks = -1 if reverse else 1, (n + CHUNK - 1) // CHUNK
     if n < BLOCK:
-        groups = (outer + 7) // 8
-        total = x.dtype.type(0)  # of all rows: finite only if each is
-        for g in prange(groups):
+        for g in prange((outer + 7) // 8):
             if g * 8 + 8 <= outer:
-                total += sum_eight(x, out, (g * 8) * n + (n - 1 if reverse else 0), n, step)
+                sum_eight(x, out, g * 8 * n + (n - 1 if reverse else 0), n, step, carry.dtype.type(0))
             else:
                 for r in range(g * 8, outer):
-                    total += sum_span(x, out, r * n + (n - 1 if reverse else 0), n, step, x.dtype.type(0))
-        for r in range(outer if left(total) else 0):
-            if left(out[U(r * n + (0 if reverse else n - 1))]):
-                sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
+                    sum_in_order(x, out, r * n + (n - 1 if reverse else 0), n, step, carry.dtype.type(0))
         return
-    ends = np.empty(outer * chunks, x.dtype)
-    for item in prange(outer * chunks):
-        r = item // chunks
-        i = (item - r * chunks) * CHUNK
-        at = r * n + (n - 1 - i if reverse else i)
-        ends[item] = sum_span(x, out, at, min(CHUNK, n - i), step, x.dtype.type(0))
-    if chunks == 1:
-        for r in prange(outer):
-            if left(ends[U(r)]):
-                sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
-        return
-    for r in range(outer):
-        carry = x.dtype.type(0)
-        for c in range(chunks):
-            end = ends[U(r * chunks + c)]
-            ends[U(r * chunks + c)] = carry
-            carry = carry + end
-    for item in prange(outer * chunks):
+    before = np.zeros(outer * chunks, carry.dtype)
+    for item in prange(outer * chunks if chunks > 1 else 0):
         r = item // chunks
         i = (item - r * chunks) * CHUNK
         m = min(CHUNK, n - i)
         first = r * n + (n - i - m if reverse else i)
-        before = ends[item]
-        for p in range(first, first + m):
-            out[U(p)] += before
+        before[item] = total_of(x, first, first + m, carry.dtype.type(0))
+    for r in range(outer if chunks > 1 else 0):
+        total = carry.dtype.type(0)
+        for c in range(chunks):
+            t = before[U(r * chunks + c)]
+            before[U(r * chunks + c)] = total
+            total = total + t
+    for item in prange(outer * chunks):
+        r = item // chunks
+        i = (item - r * chunks) * CHUNK
+        at = r * n + (n - 1 - i if reverse else i)
+        sum_span(x, out, at, min(CHUNK, n - i), step, before[item : item + 1])
     for r in prange(outer):
-        if left(out[U(r * n + (0 if reverse else n - 1))]):
-            sum_wide(x, out, r * n + (n - 1 if reverse else 0), n, step)
+        # Parts of a line may leave the range of their type where the sums in order do not.
+        if not abs(out[U(r * n + (0 if reverse else n - 1))]) < np.inf:
+            sum_in_order(x, out, r * n + (n - 1 if reverse else 0), n, step, carry.dtype.type(0))
 
 
 @jit
-def sum_eight(x, out, at, n, step):
-    """Eight rows of n elements at once; returns the sum of all"""
-    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = x.dtype.type(0)
+def sum_eight(x, out, at, n, step, zero):
+    """Eight rows of n elements at once"""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zero
     for j in range(n):
         p = at + j * step
         a0 += x[U(p)]
@@ -174,11 +157,10 @@ def sum_eight(x, out, at, n, step):
         out[U(p + 6 * n)] = a6
         a7 += x[U(p + 7 * n)]
         out[U(p + 7 * n)] = a7
-    return ((a0 + a1) + (a2 + a3)) + ((a4 + a5) + (a6 + a7))
 
 
 @jit(parallel=True)
-def sum_columns(x, out, outer, n, inner, reverse):
+def sum_columns(x, out, carry, outer, n, inner, reverse):
     """Sums along the middle extent, neighbouring columns as vectors"""
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
@@ -187,102 +169,50 @@ def sum_columns(x, out, outer, n, inner, reverse):
         width = min(COLUMNS, inner - c)
         step = -inner if reverse else inner
         at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
-        for k in range(width):
-            out[U(at + k)] = x[U(at + k)]
-        for _ in range(1, n):
-            before, at = at, at + step
+        sums = np.zeros(width, carry.dtype)
+        for _ in range(n):
             for k in range(width):
-                out[U(at + k)] = out[U(before + k)] + x[U(at + k)]
-        gone = 0
-        for k in range(width):
-            gone += left(out[U(at + k)])
-        for k in range(width if gone else 0):
-            if left(out[U(at + k)]):
-                sum_wide(x, out, at + k - (n - 1) * step, n, step)
+                total = sums[U(k)] + x[U(at + k)]
+                sums[U(k)] = total
+                out[U(at + k)] = total
+            at += step
+
+
+@jit
+def multiply_rows(x, out, first, last, n, one):
+    """Products along the rows from ``first`` to ``last``"""
+    for r in range(first, last):
+        total = one
+        for p in range(r * n, r * n + n):
+            total = total * x[U(p)]
+            out[U(p)] = total
 
 
 @jit(parallel=True)
-def product(x, out, outer, n, inner):
-    """Products along the middle extent, in order: parts of a line multiplied on their own might overflow.
-
-    A product that has become 0 before a factor is has left the range as well.
-    """
+def product(x, out, carry, outer, n, inner):
+    """Products along the middle extent, in order: parts of a line multiplied on their own might overflow."""
     if inner == 1:
         rows = max(1, COLUMNS // n)
         for item in prange((outer + rows - 1) // rows):
-            multiply_rows(x, out, item * rows, min(item * rows + rows, outer), n)
+            multiply_rows(x, out, item * rows, min(item * rows + rows, outer), n, carry.dtype.type(1))
         return
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
         i = item // spans
         c = (item - i * spans) * COLUMNS
-        multiply_columns(x, out, i * n * inner + c, min(COLUMNS, inner - c), n, inner)
-
-
-@jit(parallel=True)
-def complex_product(x, out, outer, n, inner):
-    """Products of complex numbers along the middle extent, in order"""
-    for line in prange(outer * inner):
-        i = line // inner
-        at = i * n * inner + line - i * inner
-        carry = x[U(at)]
-        out[U(at)] = carry
-        for _ in range(n - 1):
+        width = min(COLUMNS, inner - c)
+        at = i * n * inner + c
+        products = np.ones(width, carry.dtype)
+        for _ in range(n):
+            for k in range(width):
+                total = products[U(k)] * x[U(at + k)]
+                products[U(k)] = total
+                out[U(at + k)] = total
             at += inner
-            carry = carry * x[U(at)]
-            out[U(at)] = carry
-
-
-@jit
-def multiply_rows(x, out, first, last, n):
-    """Products along the rows from ``first`` to ``last``"""
-    least, most = x.dtype.type(1), x.dtype.type(0)
-    for r in range(first, last):
-        carry = x.dtype.type(1)
-        for p in range(r * n, r * n + n):
-            carry = carry * x[U(p)]
-            out[U(p)] = carry
-        least, most = min(least, abs(carry)), most + carry
-    if x.dtype.type(0.5) != 0 and (least == 0 or left(most)):  # integers wrap around, and stay as they are
-        for r in range(first, last):
-            v = out[U(r * n + n - 1)]
-            if left(v) or (v == 0 and vanished(x, out, r * n, n, 1)):
-                multiply_wide(x, out, r * n, n, 1)
-
-
-@jit
-def multiply_columns(x, out, start, width, n, step):
-    """Products along ``width`` neighbouring columns, whose elements are ``step`` apart"""
-    at = start
-    for k in range(width):
-        out[U(at + k)] = x[U(at + k)]
-    for _ in range(1, n):
-        before, at = at, at + step
-        for k in range(width):
-            out[U(at + k)] = out[U(before + k)] * x[U(at + k)]
-    gone = 0
-    for k in range(width):
-        gone += left(out[U(at + k)]) or out[U(at + k)] == 0
-    for k in range(width if gone and x.dtype.type(0.5) != 0 else 0):
-        v = out[U(at + k)]
-        if left(v) or (v == 0 and vanished(x, out, start + k, n, step)):
-            multiply_wide(x, out, start + k, n, step)
-
-
-@jit
-def product_gradient_wide(g, x, y, gx, at, n, step):
-    """``product_gradient`` of one line that ends at ``at``, in float64"""
-    s = np.float64(g[U(at)])
-    for _ in range(n - 1):
-        before = at - step
-        gx[U(at)] = y[U(before)] * s
-        s = g[U(before)] + x[U(at)] * s
-        at = before
-    gx[U(at)] = s
 
 
 @jit(parallel=True)
-def product_gradient(g, x, y, gx, outer, n, inner):
+def product_gradient(g, x, y, gx, carry, outer, n, inner):
     """gx[j] = y[j - 1] * s[j] with s[j] = g[j] + x[j + 1] * s[j + 1]: the products of what is between; nothing is
     divided.
 
@@ -293,19 +223,16 @@ def product_gradient(g, x, y, gx, outer, n, inner):
         i = item // spans
         c = (item - i * spans) * COLUMNS
         width = min(COLUMNS, inner - c)
-        end = (i * n + n - 1) * inner + c
-        at = end
+        at = (i * n + n - 1) * inner + c
         if inner == 1:
-            s = g[U(at)]
+            s = carry.dtype.type(g[U(at)])
             for _ in range(n - 1):
                 gx[U(at)] = y[U(at - 1)] * s
                 s = g[U(at - 1)] + x[U(at)] * s
                 at -= 1
             gx[U(at)] = s
-            if left(s):
-                product_gradient_wide(g, x, y, gx, end, n, 1)
             continue
-        s_row = np.empty(width, x.dtype)
+        s_row = np.empty(width, carry.dtype)
         for k in range(width):
             s_row[k] = g[U(at + k)]
         for _ in range(n - 1):
@@ -317,12 +244,6 @@ def product_gradient(g, x, y, gx, outer, n, inner):
             at = before
         for k in range(width):
             gx[U(at + k)] = s_row[k]
-        gone = 0
-        for k in range(width):
-            gone += left(s_row[k])
-        for k in range(width if gone else 0):
-            if left(s_row[k]):
-                product_gradient_wide(g, x, y, gx, end + k, n, inner)
 
 
 @jit(parallel=True)
@@ -369,66 +290,81 @@ def below(v, top, zero):
 
 
 @jit(parallel=True)
-def logsumexp_rows(x, out, outer, n):
+def logsumexp_rows(x, out, carry, outer, n):
     """log of the sum of exp so far: with the largest so far, m, the sum s of exp(x - m) is scaled whenever m grows
 
     for each tile: m by comparing; exp(m before - m) and exp(x - m) as vectors; s by multiplying and adding; m + log(s)
     """
-    for r in prange(outer):
+    rows = max(1, TILE // n)
+    for item in prange((outer + rows - 1) // rows):
         m, scale, term, s = (
             np.empty(TILE, x.dtype),
             np.empty(TILE, x.dtype),
             np.empty(TILE, x.dtype),
             np.empty(TILE, x.dtype),
         )
-        top, zero, total = x.dtype.type(-np.inf), x.dtype.type(0), x.dtype.type(0)
-        for i in range(0, n, TILE):
-            width = min(TILE, n - i)
-            first = r * n + i
-            for k in range(width):
-                v = x[U(first + k)]
-                scale[k] = top
-                if v > top or v != v:
-                    top = v
-                m[k] = top
-                term[k] = v
-            for k in range(width):
-                scale[k] = exp(below(scale[k], m[k], zero))
-                term[k] = exp(below(term[k], m[k], zero))
-            for k in range(width):
-                total = total * scale[k] + term[k]
-                s[k] = total
-            for k in range(width):
-                s[k] = m[k] + log(s[k])
-            for k in range(width):
-                out[U(first + k)] = s[k]
+        zero = x.dtype.type(0)
+        for r in range(item * rows, min(item * rows + rows, outer)):
+            top, total = x.dtype.type(-np.inf), carry.dtype.type(0)
+            for i in range(0, n, TILE):
+                width = min(TILE, n - i)
+                first = r * n + i
+                for k in range(width):
+                    v = x[U(first + k)]
+                    scale[k] = top
+                    if v > top or v != v:
+                        top = v
+                    m[k] = top
+                    term[k] = v
+                for k in range(width):
+                    scale[k] = exp(below(scale[k], m[k], zero))
+                    term[k] = exp(below(term[k], m[k], zero))
+                for k in range(width):
+                    total = total * scale[k] + term[k]
+                    s[k] = total
+                for k in range(width):
+                    s[k] = m[k] + log(s[k])
+                for k in range(width):
+                    out[U(first + k)] = s[k]
 
 
 @jit(parallel=True)
-def logsumexp_columns(x, out, outer, n, inner):
+def logsumexp_columns(x, out, carry, outer, n, inner):
     """As ``logsumexp_rows``, neighbouring columns as vectors"""
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
         i = item // spans
         c = (item - i * spans) * COLUMNS
         width = min(COLUMNS, inner - c)
-        m, s, zero = np.empty(width, x.dtype), np.empty(width, x.dtype), x.dtype.type(0)
+        m, scale, term, zero = (
+            np.empty(width, x.dtype),
+            np.empty(width, x.dtype),
+            np.empty(width, x.dtype),
+            x.dtype.type(0),
+        )
+        s = np.ones(width, carry.dtype)
         at = i * n * inner + c
         for k in range(width):
-            m[k] = out[U(at + k)] = x[U(at + k)]
-            s[k] = x.dtype.type(1)
+            m[U(k)] = x[U(at + k)]
+            out[U(at + k)] = x[U(at + k)]
         for _ in range(1, n):
             at += inner
             for k in range(width):
-                v, old = x[U(at + k)], m[k]
+                v, old = x[U(at + k)], m[U(k)]
                 new = v if v > old or v != v else old
-                s[k] = s[k] * exp(below(old, new, zero)) + exp(below(v, new, zero))
-                m[k] = new
-                out[U(at + k)] = new + log(s[k])
+                scale[U(k)] = exp(below(old, new, zero))
+                term[U(k)] = exp(below(v, new, zero))
+                m[U(k)] = new
+            for k in range(width):
+                total = s[U(k)] * scale[U(k)] + term[U(k)]
+                s[U(k)] = total
+                term[U(k)] = total
+            for k in range(width):
+                out[U(at + k)] = m[U(k)] + log(term[U(k)])
 
 
 @jit(parallel=True)
-def logsumexp_gradient(g, x, y, gx, outer, n, inner):
+def logsumexp_gradient(g, x, y, gx, carry, outer, n, inner):
     """gx[j] = exp(x[j] - y[j]) * s[j] with s[j] = g[j] + exp(y[j] - y[j + 1]) * s[j + 1], from the end
 
     along rows the exponentials of a tile come first, as vectors; elsewhere neighbouring columns are vectors
@@ -439,14 +375,15 @@ def logsumexp_gradient(g, x, y, gx, outer, n, inner):
         c = (item - i * spans) * COLUMNS
         start, zero = i * n * inner + c, x.dtype.type(0)
         if inner == 1:
-            scale, s = np.empty(TILE, x.dtype), zero
+            scale, s = np.empty(TILE, x.dtype), carry.dtype.type(0)
             for end in range(n, 0, -TILE):
                 first = max(end - TILE, 0)
                 at, width = start + first, end - first
                 last = width if end < n else width - 1
                 for k in range(last):
                     scale[k] = exp(below(y[U(at + k)], y[U(at + k + 1)], zero))
-                scale[last] = zero
+                if last < width:
+                    scale[last] = zero
                 for k in range(width):
                     gx[U(at + k)] = exp(x[U(at + k)] - y[U(at + k)])
                 for k in range(width - 1, -1, -1):
@@ -454,7 +391,7 @@ def logsumexp_gradient(g, x, y, gx, outer, n, inner):
                     gx[U(at + k)] *= s
             continue
         width = min(COLUMNS, inner - c)
-        s_row = np.empty(width, x.dtype)
+        s_row = np.empty(width, carry.dtype)
         at = start + (n - 1) * inner
         for k in range(width):
             s_row[k] = g[U(at + k)]
@@ -467,7 +404,7 @@ def logsumexp_gradient(g, x, y, gx, outer, n, inner):
 
 
 @jit(parallel=True)
-def recurrence(a, b, out, outer, n, inner, reverse):
+def recurrence(a, b, out, carry, outer, n, inner, reverse):
     """out[j] = a[j] * out[j - 1] + b[j] along the middle extent; with ``reverse`` j + 1 comes before j"""
     spans = (inner + COLUMNS - 1) // COLUMNS
     for item in prange(outer * spans):
@@ -476,9 +413,12 @@ def recurrence(a, b, out, outer, n, inner, reverse):
         width = min(COLUMNS, inner - c)
         step = -inner if reverse else inner
         at = i * n * inner + c + ((n - 1) * inner if reverse else 0)
+        last = np.empty(width, carry.dtype)
         for k in range(width):
+            last[k] = b[U(at + k)]
             out[U(at + k)] = b[U(at + k)]
         for _ in range(1, n):
-            before, at = at, at + step
+            at += step
             for k in range(width):
-                out[U(at + k)] = a[U(at + k)] * out[U(before + k)] + b[U(at + k)]
+                last[k] = a[U(at + k)] * last[k] + b[U(at + k)]
+                out[U(at + k)] = last[k]

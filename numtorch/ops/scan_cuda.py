@@ -1,4 +1,7 @@
-"""Scans on CUDA: one thread scans each line in order, so that sums do not depend on the launch."""
+"""Scans on CUDA: one thread scans each line in order, so that sums do not depend on the launch.
+
+``one`` is 1 in the type of what is carried along a line: float64 for float32.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,32 @@ from numtorch.kernels.math import exp, log
 
 
 @cuda_kernel
-def sums(x, out, outer, n, inner, reverse):
+def sums(x, out, outer, n, inner, reverse, one):
     """out[i, j, c] = x[i, 0, c] + ... + x[i, j, c], or from the end"""
     for t in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
         i = t // inner
         at = i * n * inner + t - i * inner + ((n - 1) * inner if reverse else 0)
         step = -inner if reverse else inner
-        out[at] = x[at]
+        total = x[at] * one
+        out[at] = total
         for _ in range(1, n):
-            out[at + step] = out[at] + x[at + step]
             at += step
+            total += x[at]
+            out[at] = total
 
 
 @cuda_kernel
-def products(x, out, outer, n, inner):
+def products(x, out, outer, n, inner, one):
     """out[i, j, c] = x[i, 0, c] * ... * x[i, j, c]"""
     for t in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
         i = t // inner
         at = i * n * inner + t - i * inner
-        out[at] = x[at]
+        total = x[at] * one
+        out[at] = total
         for _ in range(1, n):
-            out[at + inner] = out[at] * x[at + inner]
             at += inner
+            total *= x[at]
+            out[at] = total
 
 
 @cuda_kernel
@@ -67,13 +74,15 @@ def logsumexps(x, out, outer, n, inner):
 
 
 @cuda_kernel
-def recurrences(a, b, out, outer, n, inner, reverse):
+def recurrences(a, b, out, outer, n, inner, reverse, one):
     """out[j] = a[j] * out[j - 1] + b[j]; with ``reverse`` j + 1 comes before j"""
     for t in range(cuda.grid(1), outer * inner, cuda.gridsize(1)):
         i = t // inner
         at = i * n * inner + t - i * inner + ((n - 1) * inner if reverse else 0)
         step = -inner if reverse else inner
-        out[at] = b[at]
+        last = b[at] * one
+        out[at] = last
         for _ in range(1, n):
-            out[at + step] = a[at + step] * out[at] + b[at + step]
             at += step
+            last = a[at] * last + b[at]
+            out[at] = last

@@ -62,6 +62,15 @@ def test_complex_numbers():
         assert N.autograd.gradgradcheck(f, (a, b))
 
 
+def test_angles_of_logarithms_of_sums_are_not_brought_back_to_the_principal_value():
+    x = [1 + 3j, 0.5 + 3j, 1 - 2j, -1 + 1j, 4 + 5j, 4 + 3j, complex(-inf, 1), 2 + 6j]
+    real = [1, 1.4741, 1.7512, 1.7008, 4.0049, 4.1538, 4.1538, 4.1050]
+    imag = [3, 3, 3.4695, 3.4277, 4.9, 3.9534, 3.9534, 4.0619]
+    for given, expected in ((x, np.array(real) + 1j * np.array(imag)), ([200j], [200j])):
+        found = N.logcumsumexp(N.tensor(given, dtype=N.complex128), 0)
+        np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
+
+
 def test_words_and_empty_operands():
     x = N.tensor([[3.0, 0.0], [0.0, -4.0]])
     same(N.norm(x, "nuc"), 7.0)

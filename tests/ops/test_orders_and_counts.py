@@ -230,6 +230,20 @@ def test_scans_come_back_into_the_range_of_float32(shape, dim):
             np.testing.assert_allclose(found.numpy(), exact.astype(np.float32), rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(9, 4), (40, 4), (1, 700), (1, 40000)], ids=str)
+@pytest.mark.parametrize("dim", [0, 1])
+def test_scans_of_float32_are_exact_to_the_last_bit(shape, dim):
+    near = 1 + np.random.default_rng(0).standard_normal(shape).astype(np.float32) / 1000
+    given = near if dim else np.ascontiguousarray(near.T)
+    x = numtorch.from_numpy(given).requires_grad_()
+    for f, exact in ((numtorch.cumsum, np.cumsum), (numtorch.cumprod, np.cumprod)):
+        expected = exact(given.astype(np.float64), dim).astype(np.float32)
+        np.testing.assert_array_max_ulp(f(x, dim).detach().numpy(), expected, 1)
+    numtorch.cumsum(x, dim).backward(numtorch.from_numpy(given))
+    back = np.flip(np.cumsum(np.flip(given, dim), dim, np.float64), dim)
+    np.testing.assert_array_max_ulp(x.grad.numpy(), back.astype(np.float32), 1)
+
+
 @pytest.mark.parametrize("copies", [1, 3])
 def test_gradients_of_products_come_back_into_the_range_of_float32(copies):
     x = numtorch.tensor([[2.0, 0.0, 1e30, 1e30, 1e30]] * copies).T.contiguous().requires_grad_()

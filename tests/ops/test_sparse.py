@@ -343,6 +343,56 @@ def test_what_is_refused():
             f()
 
 
+def test_sparse_tensors_of_zeros_hold_no_elements():
+    x = torch.zeros(2, 3, layout=torch.sparse_coo, dtype=torch.float64, requires_grad=True)
+    assert repr(x.detach().float()) == (
+        "tensor(indices=tensor([], size=(2, 0)),\n       values=tensor([], size=(0,)),\n"
+        "       size=(2, 3), nnz=0, layout=torch.sparse_coo)"
+    )
+    assert x.requires_grad and x.is_coalesced() and (x + x).to_dense().tolist() == [[0.0] * 3] * 2
+    for how, lines in (("csr", [0, 0, 0]), ("csc", [0, 0, 0, 0])):
+        layout = getattr(torch, f"sparse_{how}")
+        for y in (torch.zeros((2, 3), layout=layout), torch.zeros_like(torch.ones(2, 3), layout=layout)):
+            assert y.layout is layout and y.bounds.tolist() == lines and y.to_dense().tolist() == [[0.0] * 3] * 2
+    assert torch.empty(3, layout=torch.sparse_coo).to_dense().tolist() == [0.0] * 3
+    assert torch.zeros_like(matrix("csr"), layout=torch.sparse_csr).layout is torch.sparse_csr
+    with pytest.raises(
+        RuntimeError, match=r"sparse compressed \(non-block\) tensors are supported, but got size \[3\]"
+    ):
+        torch.zeros(3, layout=torch.sparse_csr)
+    with pytest.raises(RuntimeError, match="layout=torch.sparse_coo is not here"):
+        torch.ones(3, layout=torch.sparse_coo)
+
+
+@pytest.mark.parametrize(
+    "reduce, result, by_x, by_d",
+    [
+        ("mean", [[6.5, 0], [0, 0], [-8.5, -15]], [7, 1, -1, 11], [[3, 3], [2, 2], [-4, -4], [-1, -1]]),
+        ("amax", [[7, 8], [0, 0], [3, -6]], [8, -14, -2, 0], [[6, 6], [0, 4], [0, 0], [-2, 0]]),
+        ("amin", [[6, -8], [0, 0], [-20, -24]], [6, 16, 0, 22], [[0, 0], [4, 0], [-8, -8], [0, -2]]),
+    ],
+)
+def test_products_of_a_row_are_reduced_as_in_torch(reduce, result, by_x, by_d):
+    x = torch.tensor([[0, 2.0, 0, -1], [0, 0, 0, 0], [3, 0, -4, 0]]).to_sparse_csr().requires_grad_()
+    d = torch.tensor([[1.0, -2], [3, 4], [5, 6], [-7, 8]], requires_grad=True)
+    y = torch.sparse.mm(x, d, reduce)
+    y.backward(torch.full_like(y, 2.0))
+    assert y.tolist() == result and x.grad.values().tolist() == by_x and d.grad.tolist() == by_d
+    with pytest.raises(NotImplementedError, match="to_sparse_csr"):
+        torch.sparse.mm(x.detach().to_dense(), d, reduce)
+
+
+def test_reduced_products_of_nan_of_equal_and_of_no_elements():
+    d = torch.ones(2, 1, requires_grad=True)
+    torch.sparse.mm(torch.ones(1, 2).to_sparse_csr(), d, "amax").sum().backward()
+    assert d.grad.tolist() == [[1.0], [0.0]]
+    x = torch.tensor([[np.nan, 1.0], [1.0, np.nan]]).to_sparse_csr()
+    assert np.isnan(torch.sparse.mm(x, d, "amax").tolist()).all()
+    assert torch.sparse.mm(torch.zeros(2, 2).to_sparse_csr(), d, "amin").tolist() == [[0.0], [0.0]]
+    with pytest.raises(RuntimeError, match="reduce type of prod has not been enabled"):
+        torch.sparse.mm(x, d, "prod")
+
+
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_the_same_calls_in_torch():

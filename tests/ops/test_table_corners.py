@@ -170,6 +170,20 @@ def test_batch_norm_of_nothing_has_no_channels():
         F.batch_norm(N.zeros(3), None, None, training=True)
 
 
+@pytest.mark.parametrize("scalar", [float, N.tensor], ids=["number", "scalar"])
+def test_halves_are_divided_by_the_number_itself_and_rounded(scalar):
+    for dtype, found, trunc, floor in (
+        (N.bfloat16, [1.0, 3, 0.7, -2], [10, 30, 6, -20], [9, 29, 6, -20]),
+        (N.float16, [1.0, 3, 0.7, -2], [10, 30, 7, -20], [9, 29, 7, -20]),
+    ):
+        x = N.tensor(found, dtype=dtype)
+        assert N.div(x, scalar(0.1), rounding_mode="trunc").tolist() == trunc
+        assert N.div(x, scalar(0.1), rounding_mode="floor").tolist() == floor
+        assert N.floor_divide(x, scalar(0.1)).tolist() == floor
+        assert x.clone().floor_divide_(scalar(0.1)).tolist() == floor
+    assert (0.1 // N.tensor([0.1], dtype=N.bfloat16)).tolist() == [1.0]  # the number that is divided is rounded
+
+
 def test_images_of_bytes_are_resampled_by_weights_of_16_bits():
     x = N.tensor([[[[10, 20, 255], [0, 30, 7]]]], dtype=N.uint8)
     for mode, antialias, expected in (  # what PyTorch 2.13 gives

@@ -67,7 +67,8 @@ class Spec:
     ``streamed``: results of the flat and the rows form pass the caches; see ``kernels/streams.py``.
 
     ``rounded``: operands of another type become elements of the half type in which the formula computes, as a tensor of
-    that type would hold them. Where a formula compares, 0.1 is then what is written as 0.1.
+    that type would hold them. Where a formula compares, 0.1 is then what is written as 0.1. Or the names of those
+    operands of which this is so.
 
     ``divisor``: the operand by which integers are divided. A CPU kernel counts its zeros on the way and raises at the
         end:
@@ -82,7 +83,7 @@ class Spec:
     inplace: bool = False
     inner: tuple[str, ...] = ()
     streamed: bool = False
-    rounded: bool = False
+    rounded: bool | tuple[str, ...] = False
     divisor: str = ""
 
 
@@ -131,7 +132,8 @@ def _load(spec: Spec, o: Operand, index: str, base: str = "") -> str:
         return value
     if o.dtype is None or type_name(o.dtype.compute) != compute:
         value = f"{compute}({value})"
-    if spec.rounded and spec.compute.is_half and o.dtype is not spec.compute:
+    rounded = spec.rounded is True or spec.rounded is not False and o.name in spec.rounded
+    if rounded and spec.compute.is_half and o.dtype is not spec.compute:
         value = (
             f"half_to_float(float_to_half({value}))"
             if spec.compute.name == "float16"

@@ -248,6 +248,24 @@ def is_neg(input: Tensor) -> bool:
 
 
 @exported("torch", "Tensor")
+def is_inference(input: Tensor) -> bool:
+    """False: what ``inference_mode`` makes are ordinary tensors.
+
+    Differs from torch: there it is True for what is made in ``inference_mode``, which may not be used in graphs later.
+
+    Args:
+        input: of any type.
+
+    Returns:
+        False.
+
+    >>> torch.is_inference(torch.ones(2))
+    False
+    """
+    return False
+
+
+@exported("torch", "Tensor")
 def resolve_conj(input: Tensor) -> Tensor:
     """The tensor itself: conjugates are computed when they are asked for, not when they are read.
 

@@ -95,23 +95,62 @@ def mm(mat1: Tensor, mat2: Tensor, reduce: str | None = None) -> Tensor:
 
     Args:
         mat1, mat2: (n, k) and (k, m), of one type.
-        reduce: None or ``"sum"``.
+        reduce: what becomes of the products that meet in one element: their ``"sum"``, also for None; ``"mean"``,
+            ``"amax"`` or ``"amin"`` over the elements that a row of ``mat1`` holds, 0 where it holds none. The latter
+            take a ``mat1`` in the layout ``sparse_csr`` and a dense ``mat2``.
 
     Returns:
         (n, m); sparse where both are. The gradient of a sparse matrix is sparse.
 
     Raises:
-        RuntimeError: the sizes or types do not fit.
-        NotImplementedError: another ``reduce``.
+        RuntimeError: the sizes or types do not fit, or there is no such ``reduce``.
+        NotImplementedError: ``mat1`` has another layout than ``reduce`` takes.
 
     >>> x = torch.tensor([[0.0, 2.0], [0.0, 0.0]]).to_sparse()
     >>> torch.sparse.mm(x, torch.ones(2, 3))
     tensor([[2., 2., 2.],
             [0., 0., 0.]])
     """
-    if reduce not in (None, "sum"):
-        raise NotImplementedError(f"torch.sparse.mm: reduce={reduce!r} is not here; use None or 'sum'")
-    return product(mat1, mat2)
+    return product(mat1, mat2) if reduce in (None, "sum") else _reduced(mat1, mat2, reduce)
+
+
+def _reduced(x: Tensor, y: Tensor, reduce: str) -> Tensor:
+    """The mean, the largest or the smallest of the products that ``x @ y`` adds up; of equal ones the first."""
+    if reduce not in ("mean", "amax", "amin"):
+        raise RuntimeError(
+            f"sparse_mm_reduce: reduce type of {reduce} has not been enabled: use sum, mean, amax or amin"
+        )
+    if not isinstance(x, SparseTensor) or x.layout is not sparse_csr:
+        raise NotImplementedError(
+            f"torch.sparse.mm: reduce={reduce!r} takes a first matrix with the layout sparse_csr, got {x.layout}; "
+            "convert it with .to_sparse_csr()"
+        )
+    if isinstance(y, SparseTensor):
+        raise RuntimeError(
+            f"Expected tensor to have Strided Layout, but got tensor with {y.layout} (while checking arguments for "
+            "sparse_mm_reduce); convert it with .to_dense()"
+        )
+    _sizes(x, y)
+    pattern, elements = patterns.linear(x)
+    rows, cols = ops.movement.unbind(pattern.rows, 0)
+    n, held = x.shape[0], elements.shape[0]
+    shape, index_reduce = (n, y.shape[1]), ops.indexing.slices.index_reduce
+    counts = ops.creation.zeros((n,), dtype=dtypes.int64, device=y.device)
+    counts = ops.movement.unsqueeze(ops.indexing.slices.index_add(counts, 0, rows, ops.creation.ones_like(rows)), 1)
+    if reduce == "mean":
+        return sparse_product(rows, cols, elements, y, n) / ops.comparison.clamp_min(counts, 1).to(y.dtype)
+    if not held:
+        return sparse_product(rows, cols, elements, y, n)
+    products = ops.movement.unsqueeze(elements, 1) * patterns.select(y, cols)
+    known = products.detach()
+    best = index_reduce(
+        ops.creation.zeros(shape, dtype=y.dtype, device=y.device), 0, rows, known, reduce, include_self=False
+    )
+    found = ops.comparison.logical_or(known == patterns.select(best, rows), known != known)
+    at = ops.movement.expand(ops.movement.unsqueeze(ops.ranges.arange(held, device=y.device), 1), known.shape)
+    last = ops.creation.full(shape, held - 1, dtype=dtypes.int64, device=y.device)
+    first = index_reduce(last, 0, rows, ops.arithmetic.where(found, at, held - 1), "amin")
+    return ops.arithmetic.where(counts > 0, ops.indexing.elements.gather(products, 0, first), 0.0)
 
 
 @exported("sparse")

@@ -9,6 +9,7 @@ import numtorch
 from numtorch.dispatch.op import OPS
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads
+from tests import plain
 
 os.environ.setdefault("NUMTORCH_HELPERS", "0")  # tests run beside each other, on all cores
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts behind itself; tests send it
@@ -73,6 +74,7 @@ class SkippedTests:
 
 
 def pytest_configure(config):
+    plain.configure(config)
     path = os.environ.get("NUMTORCH_SKIPPED")
     if path and not hasattr(config, "workerinput"):  # a worker of xdist reports to the process that started it
         config.pluginmanager.register(SkippedTests(path))

@@ -63,6 +63,7 @@ ROUGH = {"VonMises": 1e-5, "Multinomial": 1e-6}  # torch's polynomials, and its 
 OWN = {("Kumaraswamy", "mode")}  # torch's is NaN beyond concentrations of 1
 
 
+@pytest.mark.plain
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CASES)
 def test_as_in_torch(name):
@@ -120,6 +121,7 @@ SCIPY = {
 }
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("name", SCIPY)
 def test_as_in_scipy(name):
     theirs = SCIPY[name](pytest.importorskip("scipy.stats"))

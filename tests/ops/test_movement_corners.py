@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("torch")
 from against_torch import same  # noqa: E402
 
+pytestmark = pytest.mark.plain(but="pieces")  # shapes and refusals
+
 inf, nan = float("inf"), float("nan")
 CALLS = {
     "pieces": """

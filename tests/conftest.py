@@ -1,5 +1,6 @@
 """State that a test may change and must not leave behind: threads, default type, grad mode, registered ops."""
 
+import gc
 import os
 import signal
 
@@ -43,6 +44,10 @@ def scratch_registry():
                 del table[name]
     if changed:
         registry.clear_memos()
+
+
+def pytest_collection_finish(session):
+    gc.freeze()  # no collection of garbage, here or in a forked process, need look at thousands of tests
 
 
 @pytest.hookimpl(optionalhook=True)

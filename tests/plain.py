@@ -1,13 +1,13 @@
 """Tests of formulas rather than of machine code: they run with kernels as plain Python, in a process of their own.
 
-    pytestmark = pytest.mark.plain                          all tests of a file
-    @pytest.mark.plain(but=r"float32-add|test_casts")       of one test; what has this in its name is compiled nevertheless
+    pytestmark = pytest.mark.plain                      all tests of a file
+    @pytest.mark.plain(but=r"float32-add|test_casts")   of one test; those with this in their name are compiled nevertheless
 
 Whether kernels are compiled is decided when the package is imported (``NUMBA_DISABLE_JIT``). So each process that runs
 tests, also each worker of ``-n``, starts one child when it comes to the first such test. The child collects the same
 files, is told which test to run, and sends back what pytest reports of it. Names, selections, skips and failures are
-those of any other test. What the child skips or does not have, as tests of machine code, runs where it stands. With ``--pdb`` all tests run where they stand, compiled; set NUMBA_DISABLE_JIT=1 to step through
-kernels.
+those of any other test. What the child skips or does not have, as tests of machine code, runs where it stands. With
+``--pdb`` all tests run where they stand, compiled; set NUMBA_DISABLE_JIT=1 to step through kernels.
 """
 
 from __future__ import annotations
@@ -61,23 +61,24 @@ class Parent:
             self.pipe.send((item.nodeid, follows))
             found = self.pipe.recv()
         except (EOFError, OSError):
-            text = f"the process that runs plain tests ended with {self.end()}:\n{self.told()}"
+            text = "the process that runs plain tests ended with {}:\n{}".format(*self.end())
             return [pytest.TestReport(item.nodeid, item.location, item.keywords, "failed", text, "call")]
         make = self.config.hook.pytest_report_from_serializable
         return [make(config=self.config, data=data) for data in found]
 
     def start(self, session):
         self.pipe, theirs = Pipe()
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the child
         given, root = self.config.option, self.config.rootpath
         files = dict.fromkeys(str(item.path) for item in session.items if is_plain(item))
-        options = ["-m", "", "-p", "no:cacheprovider", f"--tb={given.tbstyle}", *["-l"] * given.showlocals]
+        options = [f"-c{self.config.inipath}"] if self.config.inipath else []
+        options += ["-m", "", "-p", "no:cacheprovider", f"--tb={given.tbstyle}", *["-l"] * given.showlocals]
         options += [f"-W{w}" for w in given.pythonwarnings or ()]
         left_out = ("NUMTORCH_SKIPPED", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST")
         env = {name: value for name, value in os.environ.items() if name not in left_out}
         with closing(theirs):
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "pytest", f"--rootdir={root}", f"-c{self.config.inipath}", *options, *files],
+                [sys.executable, "-m", "pytest", f"--rootdir={root}", *options, *files],
                 env=env | {"NUMBA_DISABLE_JIT": "1", PIPE: str(theirs.fileno())},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -86,19 +87,16 @@ class Parent:
             )
 
     def end(self):
-        """The exit code of the child, which ends when the pipe does; the next test starts another one."""
+        """Exit code of the child, which ends when the pipe does, and what it wrote; the next test starts another."""
         self.pipe.close()
         code, self.child = self.child.wait(), None
-        return code
-
-    def told(self):
-        self.output.seek(0)
-        return self.output.read().decode(errors="replace")[-5000:]
+        with self.output as output:
+            output.seek(0)
+            return code, output.read().decode(errors="replace")[-5000:]
 
     def pytest_unconfigure(self):
         if self.child is not None:
             self.end()
-            self.output.close()
 
 
 class Child:
@@ -129,7 +127,8 @@ class Child:
 
 
 def configure(config):
-    config.addinivalue_line("markers", "plain(but=None): kernels run as plain Python, but for tests with that in their name")
+    line = "plain(but=None): kernels run as plain Python, but for tests with this in their name"
+    config.addinivalue_line("markers", line)
     if PIPE in os.environ:
         config.pluginmanager.register(Child())
     elif not disabled() and not config.option.usepdb and not config.option.collectonly:

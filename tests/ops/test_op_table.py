@@ -68,7 +68,6 @@ from numtorch.ops.matmul_numpy import narrow_vectors
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHAPE = (4, 6)
 by_name = pytest.mark.parametrize
-plain_kernels = pytest.mark.plain  # the subject is a formula, not a kernel
 
 
 def name_of(x):
@@ -364,14 +363,12 @@ def smooth(op):
     return f, [array(shape, domain=op.domain, seed=(op.name, n)) for n in free]
 
 
-@plain_kernels
 @by_name("op", SMOOTH, ids=name_of)
 def test_gradcheck(op):
     f, inputs = smooth(op)
     gradcheck(f, inputs)
 
 
-@plain_kernels
 @by_name("op", SMOOTH, ids=name_of)
 def test_gradgradcheck(op):
     f, inputs = smooth(op)
@@ -387,7 +384,7 @@ def test_fused_gradient_is_the_formula(op):
         np.testing.assert_allclose(values(x), values(y), rtol=1e-13, atol=1e-14)
 
 
-@plain_kernels(but=r"\[(add|mul|div|where|exp|abs)\]")  # the types of their kernels
+@pytest.mark.plain(but=r"\[(add|mul|div|where|exp|abs)\]")  # the types of their kernels
 @by_name("op", [op for op in OF_COMPLEX if op.gradient is not None], ids=name_of)
 def test_complex_gradients(op):
     """Of complex128, together with its values; the second operand, if there are two, is broadcast."""
@@ -422,7 +419,7 @@ BROADCAST = [(op, BOTH) for op in SMOOTH if len(op.tensors) == 2 and not op.give
 BROADCAST += [(OPS[n], s) for n in ("mul", "div") for s in [((3, 4), (4,)), ((3, 1), (3, 4)), ((), (2, 3))]]
 
 
-@plain_kernels(but=r"\[(mul|div)-")
+@pytest.mark.plain(but=r"\[(mul|div)-")
 @by_name(("op", "shapes"), BROADCAST, ids=case_id)
 def test_gradients_of_broadcast_operands(op, shapes):
     gradcheck(
@@ -526,7 +523,6 @@ def test_structured_inputs_need_not_be_contiguous(op, sample):
     return check_all(op, call(op, spread, params), arrays, params, "float64")
 
 
-@plain_kernels
 @by_name(("op", "sample"), CASES, ids=case_id)
 def test_bodies_compute_what_kernels_do(op, sample):
     if op.body is None:
@@ -618,14 +614,12 @@ SMOOTH_CASES = [(op, s) for op, s in CASES if is_smooth(op, s)]
 SLOPES = [(op, s) for op, s in SMOOTH_CASES if is_derivative(op, s)]
 
 
-@plain_kernels
 @by_name(("op", "sample"), SLOPES, ids=case_id)
 def test_structured_gradcheck(op, sample):
     f, inputs = structured_smooth(op, sample)
     gradcheck(f, inputs)
 
 
-@plain_kernels
 @by_name(("op", "sample"), SLOPES, ids=case_id)
 def test_structured_gradgradcheck(op, sample):
     f, inputs = structured_smooth(op, sample)

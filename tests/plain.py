@@ -1,7 +1,7 @@
 """Tests of formulas rather than of machine code: they run with kernels as plain Python, in a process of their own.
 
     pytestmark = pytest.mark.plain                      all tests of a file
-    @pytest.mark.plain(but=r"float32-add|test_casts")   of one test; those with this in their name are compiled nevertheless
+    @pytest.mark.plain(but=r"float32-add|test_casts")   of one test, but for those with this in their name
 
 Whether kernels are compiled is decided when the package is imported (``NUMBA_DISABLE_JIT``). So each process that runs
 tests, also each worker of ``-n``, starts one child when it comes to the first such test. The child collects the same

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("torch")
 from against_torch import same  # noqa: E402
 
-pytestmark = pytest.mark.plain(but="pieces")  # shapes and refusals
+# Shapes and refusals; but compilers differ from Python in what becomes of numbers that do not fit.
+pytestmark = pytest.mark.plain(but=r"tensor_split|\.(char|short|byte|int|long)\(\)")
 
 inf, nan = float("inf"), float("nan")
 CALLS = {

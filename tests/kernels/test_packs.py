@@ -29,20 +29,22 @@ import numtorch as torch
 from numtorch.kernels import cache
 print(torch.exp(torch.arange(4, dtype=torch.float32)).tolist(), "numba" in sys.modules, cache.stats["hits"], cache.stats["misses"])
 """  # noqa: E501
-# Of 20 steps; every digit is printed. Convolutions, batch norm, pooling; and all of a small GPT.
+# Of 20 steps; every digit is printed. Convolutions, batch norm, pooling; embeddings, layer norm, products.
 LOSSES = """
 import sys
 import numtorch as torch
 import numtorch.nn.functional as F
 from numtorch import nn
-from numtorch.kernels import cache, steps
+from numtorch.kernels import cache
 torch.manual_seed(0)
 images = nn.Sequential(
     nn.Conv2d(1, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
     nn.Conv2d(6, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 49, 10)
 )
-for net, x, t in ((images, torch.randn(4, 1, 14, 14), torch.arange(4)), steps.MODELS["gpt"]()):
-    x, t = x[:4], t[:4]
+text = nn.Sequential(nn.Embedding(65, 32), nn.LayerNorm(32), nn.Linear(32, 48), nn.GELU(), nn.Linear(48, 65))
+x, t = torch.randn(4, 1, 14, 14), torch.arange(4)
+characters = torch.randint(0, 65, (4, 33))
+for net, x, t in ((images, x, t), (text, characters[:, :-1], characters[:, 1:])):
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()

@@ -150,8 +150,6 @@ def test_values():
 # --- samples --------------------------------------------------------------------------------------
 
 COUNT = 2_000 if disabled() else 10_000
-# Kernels that draw numbers are tried compiled; the other classes compute theirs from such numbers.
-DRAWN = pytest.mark.plain(but=r"\[(Gamma|Poisson|Binomial|VonMises|Normal|Categorical|Dirichlet)\]")
 
 
 def standing(d, x):
@@ -161,7 +159,8 @@ def standing(d, x):
     return d.cdf(x)
 
 
-@DRAWN
+# Kernels that draw numbers are tried compiled; the other classes compute theirs from such numbers.
+@pytest.mark.plain(but=r"\[(Gamma|Poisson|Binomial|VonMises|Normal|Categorical|Dirichlet)\]")
 @pytest.mark.parametrize("name", CASES)
 def test_samples(name):
     """A test of Kolmogorov and Smirnov where the distribution function is known, and moments."""
@@ -246,7 +245,6 @@ MOVING = [
 ]
 
 
-@DRAWN
 @pytest.mark.parametrize("name", MOVING)
 def test_gradients_of_samples(name):
     """The mean of the samples moves with the parameters as the distribution's mean does."""

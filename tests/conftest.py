@@ -1,5 +1,6 @@
 """State that a test may change and must not leave behind: threads, default type, grad mode, registered ops."""
 
+import gc
 import os
 import signal
 
@@ -9,6 +10,7 @@ import numtorch
 from numtorch.dispatch.op import OPS
 from numtorch.grad_mode import mode
 from numtorch.kernels import registry, threads
+from tests import plain
 
 os.environ.setdefault("NUMTORCH_HELPERS", "0")  # tests run beside each other, on all cores
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts behind itself; tests send it
@@ -44,6 +46,10 @@ def scratch_registry():
         registry.clear_memos()
 
 
+def pytest_collection_finish(session):
+    gc.freeze()  # no collection of garbage, here or in a forked process, need look at thousands of tests
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Each process of ``-n`` begins with a part of the files of its own, and takes over tests of another one at the
@@ -73,6 +79,7 @@ class SkippedTests:
 
 
 def pytest_configure(config):
+    plain.configure(config)
     path = os.environ.get("NUMTORCH_SKIPPED")
     if path and not hasattr(config, "workerinput"):  # a worker of xdist reports to the process that started it
         config.pluginmanager.register(SkippedTests(path))

@@ -71,6 +71,7 @@ DTYPES = {
 }
 
 
+@pytest.mark.plain
 def test_types_within_a_block():
     assert dtypes(numtorch) == DTYPES
 

@@ -5,12 +5,14 @@ below, and imports none of them inside a function; no modules import each other 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import numtorch
-from benchmarks.upkeep import circles, modules_of
+from benchmarks.upkeep import circles
 
 PACKAGE = Path(numtorch.__file__).parent
 MODULES = {}
@@ -149,25 +151,45 @@ def floor(module):
     return FLOORS[module]
 
 
-def imports(module):
-    """(imported module, whether at import time) of every import statement."""
-    found = []
+class Facts(NamedTuple):
+    """What many tests ask about a module; its whole syntax tree would be a thousand times as large."""
 
-    def visit(node, lazy):
+    imports: list  # (imported module, whether at import time) of every import statement
+    for_types: set  # imported for type checkers alone
+    at_import: ast.Module  # the import statements that run
+    says: bool  # whether the module opens with a docstring, or is empty
+    lines: int
+
+
+@cache
+def facts(module):
+    text = MODULES[module].read_text()
+    tree = ast.parse(text)
+    found, for_types, run = [], set(), []
+
+    def visit(node, lazy, typing):
         for child in ast.iter_child_nodes(node):
-            inner = (
-                lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(child)
-            )
+            types = typing or _type_checking(child)
+            inner = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or types
             if isinstance(child, ast.Import):
                 found.extend((a.name, not lazy) for a in child.names)
             elif isinstance(child, ast.ImportFrom):
                 assert not child.level, f"{module}: relative import"
                 names = [f"{child.module}.{a.name}" for a in child.names]
                 found.extend((n if n in MODULES else child.module, not lazy) for n in names)
-            visit(child, inner)
+                if types:
+                    for_types.update([child.module, *names])
+            if isinstance(child, ast.Import | ast.ImportFrom) and not types:
+                run.append(child)
+            visit(child, inner, types)
 
-    visit(ast.parse(MODULES[module].read_text()), False)
-    return found
+    visit(tree, False, False)
+    says = not text.strip() or bool(ast.get_docstring(tree))
+    return Facts(found, for_types, ast.Module(run, []), says, text.count("\n"))
+
+
+def imports(module):
+    return facts(module).imports
 
 
 def _type_checking(node):
@@ -191,18 +213,11 @@ def test_imports_point_downwards(module):
 
 def _for_types(module, target):
     """Whether an import is there for type checkers alone."""
-    return any(
-        target == t
-        for node in ast.walk(ast.parse(MODULES[module].read_text()))
-        if _type_checking(node)
-        for child in ast.walk(node)
-        if isinstance(child, ast.ImportFrom)
-        for t in (child.module, *[f"{child.module}.{a.name}" for a in child.names])
-    )
+    return target in facts(module).for_types
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    assert circles(modules_of(PACKAGE.parent)) == []
+    assert circles({module: facts(module).at_import for module in MODULES}) == []
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -314,8 +329,7 @@ LONG = {}
 
 @pytest.mark.parametrize("module", MODULES)
 def test_files_are_of_a_readable_size(module):
-    lines = MODULES[module].read_text().count("\n")
-    assert lines <= LONG.get(module, (900, ""))[0], "cut it in two, or make it a folder of its own name"
+    assert facts(module).lines <= LONG.get(module, (900, ""))[0], "cut it in two, or make it a folder of its own name"
 
 
 def test_no_file_is_called_after_nothing():
@@ -331,8 +345,7 @@ def test_no_file_is_called_after_nothing():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_say_what_they_own(module):
-    text = MODULES[module].read_text()
-    assert not text.strip() or ast.get_docstring(ast.parse(text)), "opens without a docstring"
+    assert facts(module).says, "opens without a docstring"
 
 
 # But for what child processes run, where the libraries are installed.
@@ -344,8 +357,9 @@ OPTIONAL = ("torch", "scipy", "jax", "sklearn", "transformers", "safetensors", "
 def test_tests_start_without_optional_libraries(path):
     """Without them a test is skipped (``pytest.importorskip``); an import at the top of a module would stop the whole
     run."""
-    tops = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    body = ast.parse(path.read_text()).body
+    tops = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [a.name for node in tops if isinstance(node, ast.Import) for a in node.names]
     names += [node.module for node in tops if isinstance(node, ast.ImportFrom) and node.module]
-    skipped_before = any("importorskip" in ast.unparse(node) for node in ast.parse(path.read_text()).body)
+    skipped_before = any("importorskip" in ast.unparse(node) for node in body)
     assert skipped_before or not [n for n in names if n.split(".")[0] in OPTIONAL]

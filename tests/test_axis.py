@@ -141,6 +141,7 @@ def with_more(call, more):
     return f"{head}{'' if head.endswith('(') else ', '}{more})"
 
 
+@pytest.mark.plain
 @pytest.mark.filterwarnings("ignore:index_reduce")
 @pytest.mark.parametrize("call", CALLS)
 def test_functions_and_methods(call):

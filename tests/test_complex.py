@@ -303,6 +303,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.plain(but=r"\[(product|mean|pairs|exp and log)\]")
 @by_name("name", SMOOTH)
 def test_gradients_and_their_gradients(name):
     x, y = (numtorch.tensor(draw(2, 2, dtype="complex128", seed=i), requires_grad=True) for i in (1, 2))

@@ -308,6 +308,7 @@ def test_docstring(it):
 EXAMPLES = [it for it in ALL if ">>>" in it.doc]
 
 
+@pytest.mark.plain(but=r"torch\.(kernels|profiler|vision\.models)\b|fft|stft")
 @pytest.mark.parametrize("it", EXAMPLES, ids=lambda it: it.name)
 def test_example(it, scratch_registry):
     """As users type it: ``torch`` is all that is imported."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from against_torch import raises, same
 
+pytestmark = pytest.mark.plain(but="test_tangents$")  # which ops are called, not what their kernels compute
+
 
 def v(t, *shape):
     """Some numbers between 0 and 2."""

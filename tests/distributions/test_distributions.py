@@ -12,6 +12,7 @@ from distribution_cases import CASES, value_of
 
 import numtorch
 from numtorch import distributions as D
+from numtorch.kernels.jit import disabled
 
 F64 = {"dtype": numtorch.float64}
 
@@ -63,6 +64,7 @@ ROUGH = {"VonMises": 1e-5, "Multinomial": 1e-6}  # torch's polynomials, and its 
 OWN = {("Kumaraswamy", "mode")}  # torch's is NaN beyond concentrations of 1
 
 
+@pytest.mark.plain
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CASES)
 def test_as_in_torch(name):
@@ -120,6 +122,7 @@ SCIPY = {
 }
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("name", SCIPY)
 def test_as_in_scipy(name):
     theirs = SCIPY[name](pytest.importorskip("scipy.stats"))
@@ -146,7 +149,7 @@ def test_values():
 
 # --- samples --------------------------------------------------------------------------------------
 
-COUNT = 10_000
+COUNT = 2_000 if disabled() else 10_000
 
 
 def standing(d, x):
@@ -156,6 +159,8 @@ def standing(d, x):
     return d.cdf(x)
 
 
+# Kernels that draw numbers are tried compiled; the other classes compute theirs from such numbers.
+@pytest.mark.plain(but=r"\[(Gamma|Poisson|Binomial|VonMises|Normal|Categorical|Dirichlet)\]")
 @pytest.mark.parametrize("name", CASES)
 def test_samples(name):
     """A test of Kolmogorov and Smirnov where the distribution function is known, and moments."""

@@ -10,6 +10,8 @@ import numtorch
 from numtorch import distributions as D
 from numtorch.distributions import kl
 
+pytestmark = pytest.mark.plain(but="affine|softplus")  # formulas; their kernels have tests of their own
+
 F64 = {"dtype": numtorch.float64}
 
 
@@ -46,9 +48,9 @@ def test_divergence_is_the_mean_of_the_ratio():
     numtorch.manual_seed(1)
     for p, q in (("Beta", "Normal"), ("Gamma", "Gumbel"), ("Normal", "Laplace"), ("Gumbel", "Normal")):
         p, q = CASES[p][0](numtorch)[0], CASES[q][0](numtorch)[0]
-        x = p.sample((20_000,))
+        x = p.sample((5_000,))
         ratio = p.log_prob(x) - q.log_prob(x)
-        error = plain(ratio.std(0)) / 20_000**0.5
+        error = plain(ratio.std(0)) / 5_000**0.5
         assert (np.abs(plain(ratio.mean(0) - D.kl_divergence(p, q))) < 5 * error).all()
     with pytest.raises(NotImplementedError, match="no KL"):
         D.kl_divergence(D.Normal(0.0, 1.0), D.StudentT(3.0))

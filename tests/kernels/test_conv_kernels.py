@@ -111,10 +111,23 @@ def assert_close(got, want, dtype):
     assert np.abs(got - want).max() <= tolerance * scale
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", CASES)
+def first_of_each_way(dtype):
+    """The cases of which a part is the first to be computed in some way."""
+    seen = set()
+    for case in CASES:
+        new = set(enumerate(ways(case, dtype))) - seen
+        if new or CASES[case][-1] > 1 or "1d" in case:
+            seen |= new
+            yield case
+
+
+# The loops of a way are the same for both types.
+TYPED = [(case, "float32") for case in CASES] + [(case, "float64") for case in first_of_each_way("float64")]
+
+
+@pytest.mark.parametrize(("case", "dtype"), TYPED)
 def test_values_and_gradients_match_torch(case, dtype):
-    for got, want in zip(run(case, dtype), expected(case, dtype), strict=True):
+    for want, got in zip(expected(case, dtype), run(case, dtype), strict=True):  # torch first: without it nothing runs
         assert_close(got, want, dtype)
 
 

@@ -45,7 +45,7 @@ STORM = """
     try:
         import numtorch as t
         x = t.arange(6.0).reshape(2, 3).requires_grad_()
-        (t.exp(x) * 2).sum().backward()
+        t.exp(x).sum().backward()
         while True:
             pass
     except KeyboardInterrupt:
@@ -55,9 +55,9 @@ STORM = """
             raise
     import numtorch as t
     x = t.arange(6.0).reshape(2, 3).requires_grad_()
-    y = (t.exp(x) * 2).sum()
+    y = t.exp(x).sum()
     y.backward()
-    print(round(y.item(), 3), t.softmax(x, 1).sum().item(), (x.grad / t.exp(x)).tolist())
+    print(round(y.item(), 3), x.grad.tolist() == t.exp(x).tolist())
 """
 
 
@@ -66,7 +66,7 @@ STORM = """
 @pytest.mark.parametrize("moment", [0.01, 0.04, 0.08, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5])
 def test_an_interrupt_during_import_first_kernel_and_compilation(tmp_path, moment):
     out = run(STORM, tmp_path, moment)
-    assert out == "468.408 2.0 [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]\n"
+    assert out == "234.204 True\n"
 
 
 def train(folder):

@@ -136,6 +136,7 @@ CALLS = {
 }
 
 
+@pytest.mark.plain(but="softmax|mse_loss")  # which kernel a plan launches is all the same here
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_plans_keep_no_tensor_alive(call):
     x = torch.randn(4, 5, requires_grad=True)

@@ -22,16 +22,29 @@ y.backward()
 z = torch.ones(2_000_000).exp_()
 print(y.item(), x.grad.tolist(), float(z[-1]), [], "numba" in sys.modules, cache.stats["hits"], cache.stats["misses"])
 """
-# Of 20 steps; every digit is printed.
+# One kernel of it: for tests in which it is compiled again.
+ONE = """
+import sys
+import numtorch as torch
+from numtorch.kernels import cache
+print(torch.exp(torch.arange(4, dtype=torch.float32)).tolist(), "numba" in sys.modules, cache.stats["hits"], cache.stats["misses"])
+"""  # noqa: E501
+# Of 20 steps; every digit is printed. Convolutions, batch norm, pooling; embeddings, layer norm, products.
 LOSSES = """
 import sys
 import numtorch as torch
 import numtorch.nn.functional as F
-from numtorch.kernels import cache, steps
-for name in ("mlp", "lenet", "gpt", "resnet18"):
-    torch.manual_seed(0)
-    net, x, t = steps.MODELS[name]()
-    x, t = x[:4], t[:4]
+from numtorch import nn
+from numtorch.kernels import cache
+torch.manual_seed(0)
+images = nn.Sequential(
+    nn.Conv2d(1, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(6, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 49, 10)
+)
+text = nn.Sequential(nn.Embedding(65, 32), nn.LayerNorm(32), nn.Linear(32, 48), nn.GELU(), nn.Linear(48, 65))
+x, t = torch.randn(4, 1, 14, 14), torch.arange(4)
+characters = torch.randint(0, 65, (4, 33))
+for net, x, t in ((images, x, t), (text, characters[:, :-1], characters[:, 1:])):
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()
@@ -101,7 +114,7 @@ def test_losses_from_a_pack_have_the_bits_of_those_where_its_kernels_were_compil
     out, _ = run(LOSSES, tmp_path, **({"NUMBA_CPU_NAME": level} if level else {}))  # compiled here for the level
     path = packed(tmp_path, tmp_path / "models.ntk", level)
     again, err = run(LOSSES, tmp_path / "empty", NUMTORCH_PACKS=str(path))
-    assert len(answer(out).split()) == 4 * 20 + 1
+    assert len(answer(out).split()) == 2 * 20 + 1
     assert answer(again) == answer(out) and counts(again)[1] == 0 and err == ""
     assert loaded_numba(out) and not loaded_numba(again)
 
@@ -191,8 +204,8 @@ def test_a_bad_pack_is_named_and_the_program_works(pack, tmp_path, kind):
 def test_altered_code_is_compiled_again(pack, tmp_path):
     path = tmp_path / "bad.ntk"
     path.write_bytes(altered(pack[0].read_bytes()))
-    out, err = run(WORK, tmp_path / "own", NUMTORCH_PACKS=str(path), NUMTORCH_QUIET="1")
-    assert answer(out) == answer(pack[1]) and counts(out)[1] > 0 and err.count("\n") == 1
+    out, err = run(ONE, tmp_path / "own", NUMTORCH_PACKS=str(path), NUMTORCH_QUIET="1")
+    assert answer(out) == answer(run(ONE, pack[0].parent)[0]) and counts(out)[1] == 1 and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("level", ["x86-64-v9", f"{target.NATIVE}:{'0' * 32}"])
@@ -253,12 +266,12 @@ def test_packs_of_the_package_that_cannot_be_used_are_one_line(pack, tmp_path, m
             if kind == "a damaged one":
                 file.write_bytes(file.read_bytes()[:-1])
     words = {"another processor": "is for x86-64-v8", "other versions": "by other versions", "a damaged one": "damaged"}
-    out, err = run(installed(tmp_path / "packs"), tmp_path / "cache", NUMTORCH_PACKS="")
+    out, err = run(installed(tmp_path / "packs", ONE), tmp_path / "cache", NUMTORCH_PACKS="")
     first, *others = err.splitlines()
     file = tmp_path / "packs" / "x86-64-v8.ntk"
     assert first.startswith(f"numtorch: kernels are compiled, because the kernel pack {file} is not used: ")
     assert words[kind] in first and not any("not used" in line for line in others)
-    assert answer(out) == answer(pack[1]) and counts(out)[1] > 0
+    assert "2.718" in answer(out) and counts(out) == (0, 1)
 
 
 def test_a_pack_of_the_package_for_another_level_is_no_line_where_one_is_used(pack, tmp_path):
@@ -270,8 +283,8 @@ def test_a_pack_of_the_package_for_another_level_is_no_line_where_one_is_used(pa
 
 
 def test_other_options_of_the_compiler_ask_for_other_code(pack, tmp_path):
-    out, _ = run(WORK, tmp_path, NUMTORCH_PACKS=str(pack[0]), NUMBA_OPT="1", NUMTORCH_QUIET="1")
-    assert counts(out)[1] > 0
+    out, _ = run(ONE, tmp_path, NUMTORCH_PACKS=str(pack[0]), NUMBA_OPT="1", NUMTORCH_QUIET="1")
+    assert counts(out)[1] == 1 and counts(run(ONE, tmp_path, NUMTORCH_PACKS=str(pack[0]))[0])[1] == 0
 
 
 def test_a_level_is_less_than_what_a_processor_has(monkeypatch):
@@ -337,10 +350,10 @@ def test_where_code_may_not_be_made_numba_loads_kernels(pack, tmp_path):
         "def refuse(start, size): raise OSError('memory cannot be made executable')\n"
         "images._make_executable = refuse\n"
     )
-    out, err = run(forbid + WORK, tmp_path, NUMTORCH_PACKS=str(pack[0]))
-    assert answer(out) == answer(pack[1]) and counts(out)[1] > 0
-    again, _ = run(forbid + WORK, tmp_path, NUMTORCH_PACKS=str(pack[0]))
-    assert answer(again) == answer(pack[1]) and counts(again)[1] == 0 and loaded_numba(again)
+    out, err = run(forbid + ONE, tmp_path, NUMTORCH_PACKS=str(pack[0]))
+    assert counts(out)[1] == 1
+    again, _ = run(forbid + ONE, tmp_path, NUMTORCH_PACKS=str(pack[0]))
+    assert answer(again) == answer(out) and counts(again)[1] == 0 and loaded_numba(again)
 
 
 def test_numba_can_be_imported_after_its_helpers():

@@ -130,6 +130,7 @@ def build(name):
     return ours, theirs, [normal(*x, seed=i) if isinstance(x, tuple) else x for i, x in enumerate(inputs)]
 
 
+@pytest.mark.plain(but=r"\[(Linear|Conv2d|BatchNorm2d|LayerNorm|Embedding|MaxPool2d|Sequential)\]")
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # torch's
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer(name):

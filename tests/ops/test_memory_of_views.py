@@ -121,6 +121,7 @@ def test_what_does_not_fit_says_so_at_once(size):
     assert x.tensor_split((size, -size))[0].shape == (2, 3) and len(x.split(size)) == 1 and len(x.chunk(size)) == 2
 
 
+@pytest.mark.plain
 def test_arrays_are_operands():
     x, a = nt.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 0.5])
     n = x.numpy()

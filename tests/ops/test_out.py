@@ -181,6 +181,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.plain(but=r"\[(add|mul|sum|matmul|sort|cat)\]")
 @pytest.mark.parametrize("name", table(nt))
 def test_written_as_in_torch(name):
     for kind, make in KINDS.items():

@@ -219,6 +219,7 @@ def test_variances_of_one_and_of_none(values, name):
     same(slopes(lambda t, x: getattr(t, name)(x, -1, correction=0), values))
 
 
+@pytest.mark.plain
 def test_second_derivatives_of_deviations():
     x = nt.tensor(np.random.default_rng(0).standard_normal((3, 4)), requires_grad=True)
     for f in (lambda x: x.std(1), lambda x: x.std(), lambda x: x.var(0), lambda x: x.norm(2, 1)):
@@ -230,6 +231,7 @@ def test_second_derivatives_of_deviations():
         assert np.isfinite(h.numpy()).all()
 
 
+@pytest.mark.plain(but="bfloat16")
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("name", ["var", "std", "norm", "logsumexp", "sum", "mean", "cumsum", "logcumsumexp"])
 def test_half_types_are_rounded_once(name, dtype):
@@ -258,6 +260,7 @@ VECTORS = [
 ]
 
 
+@pytest.mark.plain(but=r"\[(1|2|2.5|inf)\]")
 @pytest.mark.parametrize("p", ORDERS)
 def test_norms_and_their_gradients(p):
     for v in VECTORS:
@@ -274,6 +277,7 @@ def test_norms_and_their_gradients(p):
         same(lambda t, s=shape, d=dim: t.norm(t.ones(s), p, d))
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("p", [1.5, 2, 2.5, 3, -1])
 def test_second_derivatives_of_norms(p):
     x = nt.tensor([[1.0, -2.0, 3.0], [0.5, 0.25, -4.0]], dtype=nt.float64, requires_grad=True)
@@ -320,6 +324,7 @@ def test_norms_of_half_types_that_overflow_them():
     assert x.grad.tolist() == [0.25] * 8
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, inf])
 def test_distances_of_equal_points(p):
     a, b = [[1.0, 2.0], [0.0, 0.0], [3.0, 4.0]], [[1.0, 2.0], [0.0, 0.0], [3.0, 5.0]]
@@ -330,6 +335,7 @@ def test_distances_of_equal_points(p):
     same(slopes(lambda t, x, y: t.nn.functional.cosine_similarity(x, y), a, b))
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize(
     "one, other", [("int64", "float64"), ("bool", "float32"), ("float32", "float16"), ("float64", "float32")]
 )
@@ -374,6 +380,7 @@ def test_logsumexp_of_none_and_of_what_is_not_finite(values, dim, dtype):
         )
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
 def test_logsumexp_of_whole_numbers(dtype):
     for dim in (0, 1, (0, 1)):
@@ -388,6 +395,7 @@ def test_logsumexp_of_none_on_meta():
 # --- extremes, logic, sums --------------------------------------------------------------------------------
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("name", ["max", "min", "median", "nanmedian"])
 def test_a_nan_that_is_the_extreme_has_the_gradient(name):
     for values in ([[nan, 1.0, nan, 2.0], [3.0, 3.0, 1.0, 1.0]], [[1.0, 3.0, 3.0, 1.0]], [nan], [inf, -inf, inf, -inf]):
@@ -402,6 +410,7 @@ def test_nans_that_are_extremes_share_the_gradient(name):
     assert x.grad.tolist() == [[0.5, 0, 0.5, 0], [0.25] * 4]
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int64", "bool", "float32"])
 @pytest.mark.parametrize("name", ["any", "all"])
 def test_truths_over_no_dimension_and_of_bytes(name, dtype):
@@ -447,6 +456,7 @@ def test_sums_of_integers_have_no_gradient(expression):
         assert nt.sum(nt.ones(3, requires_grad=True), dtype=nt.int64).item() == 3
 
 
+@pytest.mark.plain(but=r"\[(float16-float64|float32-bfloat16)-sum\]")
 @pytest.mark.parametrize("name", ["sum", "mean", "prod"])
 @pytest.mark.parametrize("made", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

@@ -12,6 +12,8 @@ from numtorch import optim
 
 torch = pytest.importorskip("torch")
 
+# Compiled and plain updates are compared in test_update_kernels; here a few are compared with torch's at once.
+formulas = pytest.mark.plain(but=r"SGD-options[03]|\[Adam-options0")
 ALONE = ("LBFGS", "Muon", "SparseAdam")  # they need a closure, matrices, sparse gradients: test_other_optimizers
 OPTIMIZERS = {
     name: value
@@ -47,6 +49,7 @@ def test_every_optimizer_can_be_tested(name):
     assert OPTIMIZERS[name].samples, f"{name} lacks samples: options with which it is compared with torch's"
 
 
+@formulas
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_sixty_steps_give_torchs_parameters_and_state(name, options, dtype):
@@ -81,6 +84,7 @@ def test_large_parameters_run_in_parallel_with_the_same_result(name, options):
     same(ours, theirs, 1e-5, 1e-6)
 
 
+@formulas
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_parameters_and_gradients_that_are_not_contiguous(name, options):
     ours, theirs, rng = pair([(6, 4)])
@@ -115,6 +119,7 @@ def test_half_parameters(name, dtype):
     np.testing.assert_allclose(mine.detach().float().numpy(), other.detach().float().numpy(), rtol=0.03, atol=0.03)
 
 
+@formulas
 def test_nan_and_infinite_gradients_do_what_they_do_in_torch():
     for name, options in CASES:
         ours, theirs, rng = pair([(4,)])
@@ -143,6 +148,7 @@ LARGE = [
 ]
 
 
+@pytest.mark.plain(but=r"\[Adam-options0-.*(bfloat16|float32)")
 @pytest.mark.parametrize("layout", ["contiguous", "strided"])
 @pytest.mark.parametrize(("dtype", "share"), [("float32", 1.0), ("bfloat16", 1.0), ("float16", 0.0)])
 @pytest.mark.parametrize(("name", "options", "size"), LARGE)

@@ -57,6 +57,14 @@ class Shards(D.IterableDataset):
         return iter([numbers[:2], numbers[2:], []][min(info.id, 2)])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def older_objects_are_left_alone():
+    """A collection of garbage looks at everything that thousands of tests have left, and in a forked process it copies
+    what it looks at."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_process_is_left():
     yield

@@ -29,22 +29,33 @@ import numtorch as torch
 from numtorch.kernels import cache
 print(torch.exp(torch.arange(4, dtype=torch.float32)).tolist(), "numba" in sys.modules, cache.stats["hits"], cache.stats["misses"])
 """  # noqa: E501
-# Of 20 steps; every digit is printed. Convolutions, batch norm, pooling; embeddings, layer norm, products.
+# Of 20 steps; every digit is printed.
 LOSSES = """
 import sys
 import numtorch as torch
 import numtorch.nn.functional as F
 from numtorch import nn
-from numtorch.kernels import cache
-torch.manual_seed(0)
-images = nn.Sequential(
-    nn.Conv2d(1, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
-    nn.Conv2d(6, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 49, 10)
-)
-text = nn.Sequential(nn.Embedding(65, 32), nn.LayerNorm(32), nn.Linear(32, 48), nn.GELU(), nn.Linear(48, 65))
-x, t = torch.randn(4, 1, 14, 14), torch.arange(4)
-characters = torch.randint(0, 65, (4, 33))
-for net, x, t in ((images, x, t), (text, characters[:, :-1], characters[:, 1:])):
+from numtorch.kernels import cache, steps
+
+def small():
+    "Convolutions, batch norm, pooling; embeddings, layer norm, products."
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 3, padding=1), nn.Flatten(), nn.Linear(16 * 49, 10)
+    )
+    yield net, torch.randn(4, 1, 14, 14), torch.arange(4)
+    net = nn.Sequential(nn.Embedding(65, 32), nn.LayerNorm(32), nn.Linear(32, 48), nn.GELU(), nn.Linear(48, 65))
+    characters = torch.randint(0, 65, (4, 33))
+    yield net, characters[:, :-1], characters[:, 1:]
+
+def whole():
+    for name in ("mlp", "lenet", "gpt", "resnet18"):
+        torch.manual_seed(0)
+        net, x, t = steps.MODELS[name]()
+        yield net, x[:4], t[:4]
+
+for net, x, t in MODELS():
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()
@@ -109,12 +120,14 @@ def test_a_read_only_pack_serves_several_processes_at_once(pack, tmp_path):
     assert {(answer(out), counts(out)[1], err) for out, err in done} == {(answer(pack[1]), 0, "")}
 
 
-def test_losses_from_a_pack_have_the_bits_of_those_where_its_kernels_were_compiled(tmp_path):
+@pytest.mark.parametrize(("models", "count"), [("small", 2), pytest.param("whole", 4, marks=pytest.mark.slow)])
+def test_losses_from_a_pack_have_the_bits_of_those_where_its_kernels_were_compiled(tmp_path, models, count):
+    program = LOSSES.replace("MODELS()", f"{models}()")
     level = next((name for name in sorted(target.LEVELS, reverse=True) if target.runs(name)), None)
-    out, _ = run(LOSSES, tmp_path, **({"NUMBA_CPU_NAME": level} if level else {}))  # compiled here for the level
+    out, _ = run(program, tmp_path, **({"NUMBA_CPU_NAME": level} if level else {}))  # compiled here for the level
     path = packed(tmp_path, tmp_path / "models.ntk", level)
-    again, err = run(LOSSES, tmp_path / "empty", NUMTORCH_PACKS=str(path))
-    assert len(answer(out).split()) == 2 * 20 + 1
+    again, err = run(program, tmp_path / "empty", NUMTORCH_PACKS=str(path))
+    assert len(answer(out).split()) == count * 20 + 1
     assert answer(again) == answer(out) and counts(again)[1] == 0 and err == ""
     assert loaded_numba(out) and not loaded_numba(again)
 

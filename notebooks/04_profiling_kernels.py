@@ -168,21 +168,20 @@ bars(stages)
 # ## Fix 1: no loop over columns
 #
 # The loop over 128 columns calls thousands of small kernels in each step. Every call takes time in Python and in dispatch, however
-# little the kernel has to do. And the gradient of the loop moves many bytes. The gradient of one column `h[:, j]` is a matrix of the
-# size of `h`, which is zero outside that column (`pad_ends`). 128 of these matrices are added up (`add`). The table by op shows it:
+# little the kernel has to do. A kernel of a column reads and writes a few thousand bytes, which the processor does in less than a
+# microsecond; the whole matrix has 128 times as many. The table by op shows how many calls there are:
 
 # %%
-def moved(prof, *ops):
-    return sum(row.bytes for row in prof.rows if row.kind == "kernel" and (not ops or row.op in ops))
+def moved(prof):
+    return sum(row.bytes for row in prof.rows if row.kind == "kernel")
 
 
 def calls(prof):
     return sum(row.calls for row in prof.rows if row.kind == "kernel") / STEPS
 
 
-print(f"{calls(slow):,.0f} kernels a step")
-print(f"pad_ends and add move {moved(slow, 'pad_ends', 'add') / moved(slow):.0%} of the bytes")
-assert calls(slow) > 2000 and moved(slow, "pad_ends", "add") > 0.8 * moved(slow)
+print(f"{calls(slow):,.0f} kernels a step, which move {moved(slow) / calls(slow) / STEPS / 1000:.1f} kB each")
+assert calls(slow) > 2000
 slow.table(group_by="op", row_limit=6)
 
 

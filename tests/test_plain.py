@@ -68,7 +68,8 @@ def test_outcomes_are_those_of_any_other_test(tmp_path):
     for name, text in {"conftest": CONFTEST, "test_first": FIRST, "test_second": SECOND}.items():
         (tmp_path / f"{name}.py").write_text(text)
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib\n")
-    env = {name: value for name, value in os.environ.items() if name not in ("NUMBA_DISABLE_JIT", "NUMTORCH_SKIPPED")}
+    left_out = ("NUMBA_DISABLE_JIT", "NUMTORCH_SKIPPED", "PYTEST_ADDOPTS")
+    env = {name: value for name, value in os.environ.items() if name not in left_out}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", str(tmp_path)],
         env=env | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True,

@@ -128,6 +128,12 @@ DECIDED: list[tuple[str, str, Callable[[Any, str], Any] | None, str]] = [
         "torch",
     ),
     (
+        r".*\.from_dlpack",
+        "error_kind",
+        lambda c, s: "ours BufferError" in s,
+        "the protocol of the exchange asks for this kind, which torch raises, too",
+    ),
+    (
         r"F\.multi_head_attention_forward",
         "error_kind",
         lambda c, s: "ours AssertionError" in s,

@@ -227,8 +227,8 @@ def load(f: Any, map_location: Any = None, _extra_files: dict[str, Any] | None =
     found = serialization.load(f, map_location, weights_only=False)
     if not builtins.isinstance(found, dict) or _MARK not in found:
         raise ValueError("jit.load: the file was not written by jit.save; torch.load reads what torch.save wrote")
-    for name in _extra_files or {}:
-        _extra_files[name] = found["extra"].get(name, "")  # type: ignore[index]
+    if _extra_files is not None:
+        _extra_files.update({name: found["extra"].get(name, "") for name in _extra_files})
     return script(found[_MARK])
 
 

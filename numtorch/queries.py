@@ -18,6 +18,7 @@ from numtorch.exports import PLACES, exported
 from numtorch.ops import ranges
 from numtorch.ops.linear_algebra.functions import matrix_norm
 from numtorch.ops.vector_norm import vector_norm
+from numtorch.storage import wrap_dim
 
 REMOVED = {
     "eig": "torch.linalg.eig",
@@ -335,8 +336,8 @@ def while_loop(cond_fn: Callable, body_fn: Callable, carried_inputs: Any) -> Any
 
 @exported("torch", name="range")
 def inclusive_range(
-    start: Any = 0,
-    end: Any = None,
+    start: Any,
+    end: Any,
     step: Any = 1,
     *,
     out: Tensor | None = None,
@@ -348,7 +349,7 @@ def inclusive_range(
     """``start``, ``start + step``, ... up to ``end``, which is included; ``arange`` took its place.
 
     Args:
-        start, end, step: numbers; one number alone is ``end``, counted from 0.
+        start, end, step: numbers.
         dtype: the default floating type unless given.
         layout, device, requires_grad: as ``arange`` takes them.
 
@@ -356,7 +357,7 @@ def inclusive_range(
         A vector of ``floor((end - start) / step) + 1`` numbers.
 
     Raises:
-        RuntimeError: ``step`` is 0 or leads away from ``end``.
+        RuntimeError: ``step`` is 0 or leads away from ``end``, or a number is not finite.
 
     >>> import warnings
     >>> with warnings.catch_warnings(action="ignore"):
@@ -368,10 +369,10 @@ def inclusive_range(
         "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
         stacklevel=2,
     )
-    if end is None:
-        start, end = 0, start
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    if not all(map(math.isfinite, (start, end, step))):
+        raise RuntimeError(f"unsupported range: {start} -> {end} in steps of {step}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     count = math.floor((end - start) / step) + 1
@@ -418,9 +419,14 @@ def nuclear_norm(
     Returns:
         A norm for each matrix.
 
+    Raises:
+        RuntimeError: fewer than two dimensions.
+
     >>> torch.nuclear_norm(torch.eye(2) * 3)
     tensor(6.)
     """
+    if input.ndim < 2:
+        raise RuntimeError(f"nuclear_norm: expected at least 2 dimensions, got shape {list(input.shape)}")
     dims = (-2, -1) if dim is None else (dim, dim) if isinstance(dim, int) else tuple(dim)
     return matrix_norm(input, "nuc", dims, keepdim, out=out)
 
@@ -437,13 +443,19 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     Returns:
         Of the number of dimensions of ``v``, of size 1 but for ``dim``; 0-dim for -1.
 
+    Raises:
+        IndexError: there is no such dimension.
+
     >>> torch.norm_except_dim(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), 2, 0)
     tensor([[ 5.],
             [10.]])
     """
     if dim == -1:
         return vector_norm(v, pow)
-    return vector_norm(v, pow, [d for d in builtins.range(v.ndim) if d != dim % v.ndim], True)
+    if not v.ndim:
+        raise IndexError(f"norm_except_dim: dim {dim} of a tensor that has no dimensions; -1 stands for none")
+    kept = wrap_dim(dim, v.ndim, "norm_except_dim")
+    return vector_norm(v, pow, [d for d in builtins.range(v.ndim) if d != kept], True)
 
 
 def _removed(name: str, instead: str) -> Callable:

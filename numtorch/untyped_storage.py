@@ -382,10 +382,15 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     Returns:
         A bool.
 
+    Raises:
+        TypeError: it is no tensor.
+
     >>> x = torch.zeros(2, 3)
     >>> x.is_set_to(x[:]), x.is_set_to(x.clone()), x.is_set_to(x.view(3, 2))
     (True, False, False)
     """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not {type(tensor).__name__}")
     return (
         self.data_ptr() == tensor.data_ptr()
         and self.dtype is tensor.dtype

@@ -120,9 +120,11 @@ def _written(self: Tensor, name: str, others: tuple[Tensor, ...], f: Any) -> Ten
         raise TypeError(f"{name} is only implemented on CPU tensors")
     spread = [movement.expand(other.detach(), self.shape).reshape(-1).tolist() for other in others]
     values = [f(*element) for element in zip(self.detach().reshape(-1).tolist(), *spread, strict=True)]
-    wrong = next((v for v in values if not isinstance(v, int | float | complex | Tensor)), None)
-    if wrong is not None:
-        raise TypeError(f"{name}: the function must return a number, not {type(wrong).__name__}")
+    for v in values:
+        if not isinstance(v, int | float | complex | np.number | np.bool_ | Tensor):
+            raise TypeError(f"{name}: the function must return a number, not {type(v).__name__}")
+        if self.dtype in dtypes.INTEGERS and isinstance(v, float | np.floating) and not np.isfinite(v):
+            raise RuntimeError(f"{name}: value cannot be converted to type {self.dtype.name} without overflow: {v}")
     whole = int if self.dtype in dtypes.INTEGERS else None  # a fraction is dropped, as in torch
     made = creation.tensor([whole(v) if whole else v for v in values], dtype=self.dtype)
     self.copy_(made.reshape(self.shape))

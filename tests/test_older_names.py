@@ -41,6 +41,8 @@ t.arange(3).storage().tolist(), t.arange(3).storage()[1]
 repr(t.arange(3, dtype=t.uint8).untyped_storage()), repr(t.ones(2).storage()), t.UntypedStorage(3).nbytes()
 t.arange(9)[3:].storage_offset(), t.arange(9).storage().element_size(), t.ones(3, 4).T.storage().size()
 t.ones(2, 3).T.apply_(lambda v: v + 2), t.arange(3).apply_(lambda v: v + 0.7), t.ones(2).bool().apply_(lambda v: not v)
+t.ones(2).apply_(np.float32), t.ones(2, dtype=t.int32).apply_(np.int64)
+t.ones(2, dtype=t.complex64).apply_(lambda v: 2j)
 t.ones(2, 3).map_(t.arange(3.0), lambda a, b: a + b), t.zeros(2, dtype=t.float16).apply_(lambda v: 2049)
 t.ones(3).map2_(t.ones(3), t.arange(3.0), lambda a, b, c: a + b * c), t.zeros(0).apply_(lambda v: v)
 t.ones(3).set_(t.arange(4.0)), t.ones(3).set_(), t.ones(3).set_(t.arange(4.0).storage(), 1, (2,), (1,))
@@ -60,7 +62,7 @@ t.are_deterministic_algorithms_enabled(), t.is_deterministic_algorithms_warn_onl
 @pytest.mark.filterwarnings("ignore:TypedStorage|torch.range|at::")
 def test_as_in_torch(text):
     torch = pytest.importorskip("torch")
-    theirs, ours = (eval(text, {"t": t}) for t in (torch, numtorch))  # noqa: S307
+    theirs, ours = (eval(text, {"t": t, "np": np}) for t in (torch, numtorch))  # noqa: S307
     for a, b in zip(theirs, ours, strict=True) if isinstance(theirs, tuple) else [(theirs, ours)]:
         assert str(b) == str(a) or "storage" in str(a) and str(b).replace("  ", " ") == str(a)
 
@@ -83,6 +85,16 @@ def test_buffers_that_do_not_fit(text):
     lines("""
 t.ones(2, requires_grad=True).apply_(lambda v: v)
 t.arange(3).apply_(lambda v: "a")
+t.ones(2).apply_(lambda v: None)
+t.arange(3).apply_(lambda v: float("nan"))
+t.ones(2, dtype=t.int8).apply_(lambda v: 300)
+t.range(0, float("inf"))
+t.range(float("nan"), 1)
+t.range(1)
+t.norm_except_dim(t.ones(2, 3), 2, 5)
+t.norm_except_dim(t.tensor(3.0), 2, 0)
+t.nuclear_norm(t.ones(3))
+t.ones(3).is_set_to(3)
 t.ones(3).map_(t.ones(2, 3), lambda a, b: a + b)
 t.ones(3).map_(t.ones(3).int(), lambda a, b: a + b)
 t.ones(3).map_(2, lambda a, b: a + b)

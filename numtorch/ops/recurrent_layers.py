@@ -37,7 +37,7 @@ def _listed(params: Any) -> bool:
     return isinstance(params, list | tuple)
 
 
-def _layers(name: str, input: Tensor, args: tuple) -> tuple:
+def _layers(name: str, input: Tensor, args: tuple) -> Any:
     """All layers and directions: the states of each step, and those at the end."""
     sizes, hx, params, biases, layers, p, train, both, batch_first = _forms(name, input, args)
     states = tuple(hx) if name == "lstm" else (hx,)
@@ -132,7 +132,7 @@ def lstm(input: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor]:
     >>> torch.equal(y, layer(x)[0])
     True
     """
-    return _layers("lstm", input, args)  # type: ignore[return-value]
+    return _layers("lstm", input, args)
 
 
 @exported("torch")
@@ -158,7 +158,7 @@ def gru(input: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
     >>> torch.equal(y, layer(x)[0])
     True
     """
-    return _layers("gru", input, args)  # type: ignore[return-value]
+    return _layers("gru", input, args)
 
 
 @exported("torch")
@@ -184,7 +184,7 @@ def rnn_tanh(input: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
     >>> torch.equal(y, layer(x)[0])
     True
     """
-    return _layers("rnn_tanh", input, args)  # type: ignore[return-value]
+    return _layers("rnn_tanh", input, args)
 
 
 @exported("torch")
@@ -210,7 +210,7 @@ def rnn_relu(input: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
     >>> torch.equal(y, layer(x)[0])
     True
     """
-    return _layers("rnn_relu", input, args)  # type: ignore[return-value]
+    return _layers("rnn_relu", input, args)
 
 
 def _step(name: str, x: Tensor, states: Sequence, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any) -> list:
